@@ -1,0 +1,250 @@
+"""Everything this program refuses or cannot do, each with its problem type (RFC 9457) and exit code.
+
+    SeedError
+    ├── ValidationFailure            exit 2
+    │   ├── ManifestInvalid          422 manifest_invalid
+    │   ├── ManifestHashMismatch     422 manifest_hash_mismatch
+    │   ├── CapExceeded              422 cap_exceeded
+    │   ├── TenantMismatch           422 tenant_mismatch
+    │   ├── PartitionsNotSelected    422 partitions_not_selected
+    │   ├── ReferenceDatetimeDrift   409 reference_datetime_drift
+    │   ├── MaskingKeyChanged        409 masking_key_changed
+    │   ├── DatasetInUse             409 dataset_in_use
+    │   ├── TargetMismatch           422 target_mismatch
+    │   ├── ParquetMismatch          409 parquet_mismatch
+    │   └── ChecksFailed             422 checks_failed
+    ├── ConcurrencyRefusal           exit 3
+    │   ├── LeaseHeld                409 lease_held
+    │   └── LeaseLost                409 lease_lost
+    ├── DependencyUnavailable        exit 4
+    │   ├── DatabaseUnavailable      503 database_unavailable
+    │   ├── VaultUnavailable         503 vault_unavailable
+    │   ├── StorageUnavailable       503 storage_unavailable
+    │   └── StackUnavailable         503 stack_unavailable
+    ├── LimitRefusal                 exit 5
+    │   └── OutsideWindow            409 outside_window
+    └── AccessRefusal                exit 6
+        ├── TenantUnknown            404 tenant_unknown
+        ├── RlsNotEnforced           503 rls_not_enforced
+        └── Forbidden                403 forbidden
+"""
+
+from typing import Any, ClassVar, Final
+
+PROBLEM_TYPE_PREFIX: Final = "urn:seed-pipelines:problem:"
+"""Problem types are URNs; `contracts/problems.md` has a section for each."""
+
+
+class SeedError(Exception):
+    """Root of the tree: a fact that stops the work, in words for the person who asked for it."""
+
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "The run stopped for a reason of its own"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, detail: str, **extensions: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extensions = extensions
+
+    def problem(self) -> dict[str, Any]:
+        """Problem Details object (RFC 9457, section 3), with `code` and `exit_code` as extension members."""
+        return {
+            "type": PROBLEM_TYPE_PREFIX + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "exit_code": self.exit_code,
+            **self.extensions,
+        }
+
+
+class ValidationFailure(SeedError):
+    """What was asked for is wrong or contradicts what is already there."""
+
+    exit_code = 2
+    status = 422
+
+
+class ManifestInvalid(ValidationFailure):
+    """The manifest cannot be read, or breaks the schema or a rule; `issues` lists every one."""
+
+    code = "manifest_invalid"
+    title = "The manifest is not valid"
+
+
+class ManifestHashMismatch(ValidationFailure):
+    """The manifest's content is not what its integrity.manifest_hash was sealed for."""
+
+    code = "manifest_hash_mismatch"
+    title = "The manifest was changed after it was sealed"
+
+
+class CapExceeded(ValidationFailure):
+    """A cap is above the catalogue's, or rows are above their cap."""
+
+    code = "cap_exceeded"
+    title = "More rows than the catalogue allows"
+
+
+class TenantMismatch(ValidationFailure):
+    """The manifest, the command and the database do not name one tenant and environment."""
+
+    code = "tenant_mismatch"
+    title = "The manifest belongs to another tenant, environment or mode"
+
+
+class PartitionsNotSelected(ValidationFailure):
+    """A job of several shards was started without saying which."""
+
+    code = "partitions_not_selected"
+    title = "The run does not say which shards to seed"
+
+
+class ReferenceDatetimeDrift(ValidationFailure):
+    """The dataset in the database was made for another reference_datetime or anchor_datetime."""
+
+    code = "reference_datetime_drift"
+    title = "The loaded dataset has another reference_datetime"
+    status = 409
+
+
+class MaskingKeyChanged(ValidationFailure):
+    """The dataset in the database was masked with another key or salt_version."""
+
+    code = "masking_key_changed"
+    title = "The loaded dataset was masked with another key"
+    status = 409
+
+
+class DatasetInUse(ValidationFailure):
+    """Rows of the application refer to seeded rows that would have to go."""
+
+    code = "dataset_in_use"
+    title = "Application rows refer to the seeded rows"
+    status = 409
+
+
+class TargetMismatch(ValidationFailure):
+    """The target tables do not fit what is to be loaded."""
+
+    code = "target_mismatch"
+    title = "The target tables do not fit"
+
+
+class ParquetMismatch(ValidationFailure):
+    """The Parquet files are absent, damaged or made from another manifest."""
+
+    code = "parquet_mismatch"
+    title = "The Parquet files are not those of this manifest"
+    status = 409
+
+
+class ChecksFailed(ValidationFailure):
+    """What landed is not what was planned."""
+
+    code = "checks_failed"
+    title = "The loaded data failed its checks"
+
+
+class ConcurrencyRefusal(SeedError):
+    """Somebody else is at work there."""
+
+    exit_code = 3
+    status = 409
+
+
+class LeaseHeld(ConcurrencyRefusal):
+    """Another run holds the lease of this tenant and environment."""
+
+    code = "lease_held"
+    title = "Another run is seeding this tenant and environment"
+
+
+class LeaseLost(ConcurrencyRefusal):
+    """This run's fencing token is no longer the newest: another run took over."""
+
+    code = "lease_lost"
+    title = "Another run took over this tenant and environment"
+
+
+class DependencyUnavailable(SeedError):
+    """Something the run needs does not answer or refuses."""
+
+    exit_code = 4
+    status = 503
+
+
+class DatabaseUnavailable(DependencyUnavailable):
+    """PostgreSQL does not answer, or went away."""
+
+    code = "database_unavailable"
+    title = "PostgreSQL is not available"
+
+
+class VaultUnavailable(DependencyUnavailable):
+    """Vault Transit is sealed, forbidden, away, or has no such key."""
+
+    code = "vault_unavailable"
+    title = "Vault Transit is not available"
+
+
+class StorageUnavailable(DependencyUnavailable):
+    """The directory or bucket for the Parquet files cannot be read or written."""
+
+    code = "storage_unavailable"
+    title = "The data directory or bucket is not available"
+
+
+class StackUnavailable(DependencyUnavailable):
+    """A server of the local stack does not start or does not answer."""
+
+    code = "stack_unavailable"
+    title = "The local stack is not available"
+
+
+class LimitRefusal(SeedError):
+    """Allowed, but not now or not so much."""
+
+    exit_code = 5
+    status = 429
+
+
+class OutsideWindow(LimitRefusal):
+    """It is not off-peak time for this manifest."""
+
+    code = "outside_window"
+    title = "Outside the off-peak window"
+    status = 409
+
+
+class AccessRefusal(SeedError):
+    """The tenant's isolation or the caller's rights do not allow it."""
+
+    exit_code = 6
+
+
+class TenantUnknown(AccessRefusal):
+    """No such tenant in the target database."""
+
+    code = "tenant_unknown"
+    title = "The tenant does not exist"
+    status = 404
+
+
+class RlsNotEnforced(AccessRefusal):
+    """Row level security would not hold; `holes` names each reason."""
+
+    code = "rls_not_enforced"
+    title = "Row level security is not enforced"
+    status = 503
+
+
+class Forbidden(AccessRefusal):
+    """The subject lacks the role for this tenant and environment."""
+
+    code = "forbidden"
+    title = "Not allowed for this subject"
+    status = 403
