@@ -1,0 +1,1 @@
+"""Manifests, plans, rows, masks, checks: no I/O, no clock, no environment variables."""

@@ -1,0 +1,47 @@
+"""The manifest of somebody who brought none: a small baseline, sealed in memory."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.manifest import manifest_hash
+
+
+def minimal_baseline(
+    tenant: str,
+    environment: str,
+    *,
+    reference_datetime: datetime,
+    catalogue: Catalogue,
+    profile: str = "default",
+    salt_version: str = "v1",
+) -> dict[str, Any]:
+    """A sealed document for the base caps of customers and bank_accounts, between 00:00 and 06:00 UTC.
+
+    `reference_datetime` is aware; it is cut to whole seconds. The document is as right as what it was made from:
+    read it with `read_manifest`.
+    """
+    reference = reference_datetime.astimezone(UTC).replace(microsecond=0)
+    document: dict[str, Any] = {
+        "metadata": {
+            "tenant": tenant,
+            "environment": environment,
+            "profile": profile,
+            "version": "1.0.0",
+            "schema_version": "v1",
+            "salt_version": salt_version,
+        },
+        "mode": "baseline",
+        "reference_datetime": reference.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "window": {"start_utc": "00:00", "end_utc": "06:00"},
+        "volumetry": {
+            entity: {"cap": catalogue.entities[entity].base} for entity in ("customers", "bank_accounts")
+        },
+        "rate_limit": {"limit": 120, "window_seconds": 60},
+        "backoff": {"base_seconds": 1, "jitter_factor": 0.1, "max_retries": 3, "max_interval_seconds": 60},
+        "ttl": {"baseline_days": 1},
+        "slo": {"p95_target_ms": 150, "p99_target_ms": 250, "throughput_target_rps": 1.5},
+        "integrity": {},
+    }
+    document["integrity"] = {"manifest_hash": manifest_hash(document)}
+    return document
