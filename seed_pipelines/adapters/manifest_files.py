@@ -84,17 +84,17 @@ def read_source(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _unreadable("not_a_file", "it is not a regular file")
+                raise _file_error(path, "not_a_file", "it is not a regular file")
             source = file.read(LARGEST_SOURCE + 1)
             if len(source) > LARGEST_SOURCE:
                 raise refusal((too_large(os.fstat(descriptor).st_size),))
     except IsADirectoryError:
-        raise _unreadable("not_a_file", "it is a directory") from None
+        raise _file_error(path, "not_a_file", "it is a directory") from None
     except FileNotFoundError:
-        raise _unreadable("file_missing", "there is no such file") from None
+        raise _file_error(path, "file_missing", "there is no such file") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise _unreadable("unreadable", f"it cannot be read: {reason}") from error
+        raise _file_error(path, "unreadable", f"it cannot be read: {reason}") from error
     return source
 
 
@@ -149,25 +149,30 @@ def load_folder(path: Path, catalogue: Catalogue, generated: Collection[str]) ->
 
 
 def replace_source(path: Path, source: bytes) -> None:
-    """Put other bytes in a file's place: all of them or none, with the file's mode; a link stays a link."""
-    target = path.resolve(strict=True)
-    mode = stat.S_IMODE(target.stat().st_mode)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
+    """Put other bytes in a file's place: all of them or none, with the file's mode; a link stays a link.
+
+    Raises ManifestInvalid if the file or its folder cannot be written.
+    """
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(source)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        target = path.resolve(strict=True)
+        mode = stat.S_IMODE(target.stat().st_mode)
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, mode)
+                file.write(source)
+                file.flush()
+                os.fsync(descriptor)
+            Path(temporary).replace(target)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        raise _file_error(path, "unwritable", f"it cannot be written: {error.strerror}") from error
 
 
-def _unreadable(code: str, message: str) -> ManifestInvalid:
-    issue = Issue("", code, message, "a readable manifest file")
-    return ManifestInvalid(f"the manifest: {message}", issues=[issue.as_dict()])
+def _file_error(path: Path, code: str, message: str) -> ManifestInvalid:
+    issue = Issue("", code, message, "a file that can be read and written")
+    return ManifestInvalid(f"{path}: {message}", issues=[issue.as_dict()])
 
 
 def _found(root: Path) -> Iterator[Path | BrokenManifest]:

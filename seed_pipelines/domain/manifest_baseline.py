@@ -18,8 +18,7 @@ def minimal_baseline(
 ) -> dict[str, Any]:
     """A sealed document for the base caps of customers and bank_accounts, between 00:00 and 06:00 UTC.
 
-    `reference_datetime` is aware; it is cut to whole seconds. The document is as right as what it was made from:
-    read it with `read_manifest`.
+    `reference_datetime` is aware and cut to whole seconds. Names are not checked here: `read_manifest` does.
     """
     reference = reference_datetime.astimezone(UTC).replace(microsecond=0)
     document: dict[str, Any] = {
