@@ -1,11 +1,11 @@
 """FF1, the format-preserving encryption mode of NIST SP 800-38G, over arrays of integers.
 
 A numeral string of `length` digits in base `radix` is held as an integer, most significant digit first, or as
-its two halves. Ten rounds of a Feistel network exchange the halves; the round function is AES-CBC-MAC over a string
-of which only the last block depends on the value, so a round is one batch of AES blocks.
+its two halves. Ten rounds of a Feistel network exchange the halves; the round function is AES-CBC-MAC over a
+string of which only the last block depends on the value, so a round is one batch of AES blocks.
 
-Where a half has at most 131,072 values, the ten round functions are tabulated once enough values were asked for (at
-most 10 MiB): the same permutation, faster.
+Where a half has at most 131,072 values, the ten round functions are tabulated once enough values were asked
+for (at most 10 MiB): the same permutation, faster.
 """
 
 from collections.abc import Callable, Iterator
@@ -154,7 +154,7 @@ class _AesRounds:
         self._last_words = [np.uint64(int.from_bytes(block[8:], "big")) for block in last_blocks]
 
     def function(self, values: int) -> RoundFunction:
-        """Set up a round function for arrays of up to `values` values, with a cipher and buffers of its own."""
+        """Set up a round function for up to `values` values, with a cipher and buffers of its own."""
         encryptor = self._ecb.encryptor()
         blocks = np.empty((values, 2), dtype=">u8")
         output = np.empty(values * _BLOCK + _BLOCK - 1, dtype=np.uint8)

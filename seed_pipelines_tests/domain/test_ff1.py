@@ -18,7 +18,7 @@ BASE_36: Final = DIGITS[:19]
 TWEAK_10: Final = bytes.fromhex("39383736353433323130")
 TWEAK_11: Final = bytes.fromhex("3737373770717273373737")
 
-# NIST, "FF1 Method for Format-Preserving Encryption", examples with intermediate values (FF1samples.pdf), 1 to 9.
+# NIST, "FF1 Method for Format-Preserving Encryption", sample data (FF1samples.pdf), 1 to 9.
 SAMPLES: Final = [
     (KEY[:16], b"", DECIMAL, "2433477484"),
     (KEY[:16], TWEAK_10, DECIMAL, "6124200773"),

@@ -1,0 +1,1 @@
+"""Brazilian identifiers and vocabularies, as functions from arrays to arrays."""

@@ -1,0 +1,65 @@
+"""CPF, the Brazilian taxpayer number: nine digits, the base, and two check digits modulo 11.
+
+Bases are integers below 10^9. The ten CPFs of eleven equal digits have right check digits and count as
+invalid all the same, as they do for the applications that validate them.
+"""
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from seed_pipelines.domain.brazil.digits import Strings, parsed, weighted_sums
+
+_BASE_DIGITS: Final = 9
+_ALL_DIGITS: Final = 11
+_REPEATED: Final = np.uint64(111_111_111)
+_BETWEEN: Final = np.uint64(111_111_110)
+"""Bases between one of equal digits and the next."""
+
+FORBIDDEN: Final = tuple(int(_REPEATED) * digit for digit in range(10))
+"""The bases of equal digits."""
+
+BASES: Final = 10**_BASE_DIGITS - len(FORBIDDEN)
+"""How many bases are not of equal digits."""
+
+
+def base_of_index(index: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Give the base at each position in [0, BASES) of the ascending bases without the forbidden ones."""
+    return index + index // _BETWEEN + np.uint64(1)
+
+
+def index_of_base(base: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Give the position of each base; the inverse of `base_of_index`, meaningless for forbidden bases."""
+    return base - base // _REPEATED - np.uint64(1)
+
+
+def check_digits(base: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Compute the first and second check digit of each base."""
+    first, second = _check_digits(base)
+    return first.astype(np.uint8), second.astype(np.uint8)
+
+
+def full(base: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Give the eleven-digit number of each base."""
+    first, second = _check_digits(base)
+    return base * np.uint64(100) + first * np.uint64(10) + second
+
+
+def is_valid(numbers: Strings) -> pa.BooleanArray:
+    """Tell whether each string is eleven digits with right check digits, not all equal; false for null."""
+    values, valid = parsed(numbers, _ALL_DIGITS)
+    base = values // np.uint64(100)
+    return pa.array(valid & (full(base) == values) & (base % _REPEATED != 0), pa.bool_())
+
+
+def _check_digits(base: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    first = _check_digit(weighted_sums(base, range(10, 1, -1)))
+    return first, _check_digit(weighted_sums(base, range(11, 2, -1)) + first * np.uint64(2))
+
+
+def _check_digit(sums: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    digit = np.uint64(11) - sums % np.uint64(11)
+    digit[digit >= 10] = 0
+    return digit

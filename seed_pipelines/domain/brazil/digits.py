@@ -1,0 +1,99 @@
+"""Decimal digits of integers, and strings of a fixed number of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Strings: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
+"""A column of text, dictionary-encoded or not."""
+
+_Number = TypeVar("_Number", np.int32, np.uint8)
+_TEN: Final = np.uint64(10)
+_ZERO: Final = ord("0")
+_LARGEST_OFFSET: Final = (1 << 31) - 1
+
+
+def digits_of(values: NDArray[np.uint64], width: int) -> Iterator[NDArray[np.uint64]]:
+    """Yield the `width` decimal digits of each value, one array per place, units first.
+
+    Raises ValueError when a value has more digits.
+    """
+    if len(values) and int(values.max()) >= 10**width:
+        raise ValueError(f"a value has more than {width} digits")
+    rest = values
+    for _ in range(width):
+        tens = rest // _TEN
+        yield rest - tens * _TEN
+        rest = tens
+
+
+def weighted_sums(values: NDArray[np.uint64], weights: Sequence[int]) -> NDArray[np.uint64]:
+    """Sum each value's digits times the weights, both most significant first and equally many."""
+    sums = np.zeros(len(values), dtype=np.uint64)
+    for digit, weight in zip(digits_of(values, len(weights)), reversed(weights), strict=True):
+        sums += digit * np.uint64(weight)
+    return sums
+
+
+def decimal_strings(values: NDArray[np.uint64], width: int, *, prefix: str = "") -> pa.StringArray:
+    """Write an ASCII prefix and `width` digits, padded with zeros, for each value.
+
+    Raises ValueError when a value has more digits, or the strings together exceed 2^31 - 1 bytes.
+    """
+    size = len(prefix) + width
+    if len(values) * size > _LARGEST_OFFSET:
+        raise ValueError(f"{len(values)} strings of {size} bytes exceed one array")
+    text = np.empty((len(values), size), dtype=np.uint8)
+    text[:, : len(prefix)] = np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
+    for place, digit in enumerate(digits_of(values, width), start=1):
+        text[:, size - place] = digit + np.uint64(_ZERO)
+    offsets = np.arange(len(values) + 1, dtype=np.int32) * np.int32(size)
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets.data), pa.py_buffer(text.data))
+
+
+def parsed(strings: Strings, width: int, *, prefix: str = "") -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Read the value of each string, and whether it is the prefix and exactly `width` ASCII digits.
+
+    A string of another shape, or null, has the value 0.
+    """
+    text, right_size = _bytes_of(strings, len(prefix) + width)
+    valid = right_size & (
+        text[:, : len(prefix)] == np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
+    ).all(axis=1)
+    values = np.zeros(len(text), dtype=np.uint64)
+    for column in range(len(prefix), len(prefix) + width):
+        digit = text[:, column] - np.uint8(_ZERO)
+        valid &= digit < 10
+        values *= _TEN
+        values += digit
+    values[~valid] = 0
+    return values, valid
+
+
+def flat(strings: Strings) -> "pa.Array[Any]":
+    """Give a column as one array of plain strings."""
+    whole = strings.combine_chunks() if isinstance(strings, pa.ChunkedArray) else strings
+    return whole.cast(pa.string())
+
+
+def _bytes_of(strings: Strings, size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Give the bytes of each string as a row, zeros if they are not `size`, and whether they are."""
+    text = flat(strings)
+    if not len(text):
+        return np.empty((0, size), dtype=np.uint8), np.empty(0, dtype=np.bool_)
+    _, starts, data = text.buffers()
+    offsets = _numbers(starts, np.int32)[text.offset : text.offset + len(text) + 1]
+    characters = _numbers(data, np.uint8)
+    right_size = (np.diff(offsets) == size) & text.is_valid().to_numpy(zero_copy_only=False)
+    if right_size.all():
+        return characters[offsets[0] : offsets[-1]].reshape(-1, size), right_size
+    rows = np.zeros((len(text), size), dtype=np.uint8)
+    rows[right_size] = characters[offsets[:-1][right_size, None] + np.arange(size)]
+    return rows, right_size
+
+
+def _numbers(buffer: pa.Buffer | None, dtype: type[_Number]) -> NDArray[_Number]:
+    return np.frombuffer(memoryview(buffer), dtype=dtype) if buffer else np.empty(0, dtype=dtype)
