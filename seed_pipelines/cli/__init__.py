@@ -2,16 +2,32 @@
 
 import json
 from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from seed_pipelines.cli import manifests
 from seed_pipelines.errors import SeedError
 
+_MODULES: Final = {
+    "validate": "manifests",
+    "seal": "manifests",
+    "up": "stack",
+    "down": "stack",
+    "status": "stack",
+}
+"""Command -> the module whose COMMANDS has it, imported when it is asked for: Dagster alone takes seconds."""
 
-class _ProblemGroup(click.Group):
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 # click's
+        if cmd_name not in _MODULES:
+            return None
+        commands: tuple[click.Command, ...] = import_module(f"{__name__}.{_MODULES[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -20,16 +36,12 @@ class _ProblemGroup(click.Group):
             raise click.exceptions.Exit(error.exit_code) from error
 
 
-@click.group(cls=_ProblemGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="seed-pipelines")
 def main() -> None:
     """Deterministic, masked and proven synthetic banking data for pre-production environments."""
 
 
-for _command in manifests.COMMANDS:
-    main.add_command(_command)
-if find_spec("seed_pipelines.cli.stack"):
-    for _command in import_module("seed_pipelines.cli.stack").COMMANDS:
-        main.add_command(_command)
-if find_spec("seed_pipelines.cli.seed_data"):
-    seed_data = import_module("seed_pipelines.cli.seed_data").seed_data
+def seed_data() -> None:
+    """Run the command `seed_data`."""
+    import_module(f"{__name__}.run").seed_data()

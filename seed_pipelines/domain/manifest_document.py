@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NoReturn
 import yaml
 
 from seed_pipelines.domain.issues import Issue, pointer, shown
-from seed_pipelines.domain.manifest_yaml import Span, YamlReader, decimal
+from seed_pipelines.domain.manifest_yaml import LONGEST_KEY, Span, YamlReader, decimal
 from seed_pipelines.errors import ManifestInvalid
 
 Document = dict[str, Any]
@@ -151,13 +151,16 @@ def _plain(value: object, path: tuple[str | int, ...], issues: list[Issue], budg
         refuse(Issue("", "too_many_nodes", "too many keys, values and items", f"at most {MOST_NODES:,}"))
     if isinstance(value, _Members):
         mapping: Document = {}
-        for key, member in value.pairs:
+        for written, member in value.pairs:
+            key = written if len(written) <= LONGEST_KEY else shown(written)
+            place = (*path, key)
+            if key != written:
+                allowed = f"at most {LONGEST_KEY} characters"
+                issues.append(Issue(pointer(path), "key_too_long", f"the key {key}", allowed))
             if key in mapping:
-                issues.append(
-                    Issue(pointer((*path, key)), "duplicate_key", "the key stands twice", "each key once")
-                )
-            _check_text(key, (*path, key), issues)
-            mapping[key] = _plain(member, (*path, key), issues, budget)
+                issues.append(Issue(pointer(place), "duplicate_key", "the key stands twice", "each key once"))
+            _check_text(key, place, issues)
+            mapping[key] = _plain(member, place, issues, budget)
         return mapping
     if isinstance(value, list):
         return [_plain(item, (*path, index), issues, budget) for index, item in enumerate(value)]

@@ -17,6 +17,9 @@ _FRACTION: Final = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _LONGEST_NUMBER: Final = 40
 
+LONGEST_KEY: Final = 200
+"""Most characters of a key."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -125,10 +128,15 @@ class YamlReader:
 
     def _key(self, event: yaml.Event, path: Path, events: Iterator[yaml.Event]) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            self._node(event, path, events)
+            self._node(event, (*path, "?"), events)
             self._add(path, "key_not_text", "a key that is not text", "keys of text", event)
             return f"(key {self.nodes})"
         key: str = event.value
+        if len(key) > LONGEST_KEY:
+            self._add(
+                path, "key_too_long", f"the key {shown(key)}", f"at most {LONGEST_KEY} characters", event
+            )
+            key = shown(key)
         self._node(event, (*path, key), events)
         if key == "<<" and not event.style:
             self._add((*path, key), "merge_key", "a merge key", "the members themselves", event)

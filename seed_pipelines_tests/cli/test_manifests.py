@@ -150,3 +150,10 @@ def test_one_refusal_seals_none(manifests: Path) -> None:
     assert "one of baseline, carga, dr, canary" in result.stderr
     assert "there is no such file" in result.stderr
     assert good.read_text() == UNSEALED
+
+
+def test_an_unknown_command_is_told() -> None:
+    """With click's own words and exit code."""
+    result = seed_data("seel")
+    assert result.exit_code == 2
+    assert "No such command" in result.stderr

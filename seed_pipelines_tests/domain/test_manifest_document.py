@@ -53,6 +53,7 @@ def refused(source: bytes, syntax: Syntax) -> list[dict[str, str]]:
         (b'{"a": [' + b"1," * 30_000 + b"1]}", "too_many_nodes"),
         (b'{"a": 1, "a": 2}', "duplicate_key"),
         (b'{"a": {"b": 1, "b": 1}}', "duplicate_key"),
+        (b'{"' + b"x" * 201 + b'": 1}', "key_too_long"),
         (b'{"a": ' + b"9" * 5_000 + b"}", "not_a_number"),
         (b'{"a": ' + b"9" * 41 + b".5}", "not_a_number"),
     ],
@@ -83,6 +84,8 @@ def test_what_no_syntax_allows(source: bytes, syntax: Syntax, code: str) -> None
         ("a: \x07\n", {"syntax"}),
         ('a: "\\ud800"\n', {"syntax"}),
         ("- " * 1_000, {"too_deep"}),
+        ("? " * 100_000, {"too_deep"}),
+        ("{? " * 100_000, {"too_deep"}),
     ],
 )
 def test_what_yaml_does_not_allow(source: str, codes: set[str]) -> None:
