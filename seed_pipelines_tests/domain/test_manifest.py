@@ -116,6 +116,28 @@ def test_one_wrong_member_is_one_issue_at_its_place(place: str, value: object, c
 
 
 @pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (CAP, 1),
+        (CAP, 500),
+        ("/volumetry/customers/target_pct", 1),
+        ("/volumetry/customers/target_pct", 100),
+        ("/slo/p99_target_ms", 150),
+        ("/backoff/max_interval_seconds", 1),
+        ("/anchor_datetime", "2025-01-01T00:00:00+00:00"),
+        ("/reference_datetime", "2025-01-01T00:00:00.123456Z"),
+        ("/window", {"start_utc": "22:00", "end_utc": "05:00"}),
+        ("/metadata/version", "1.2.3-rc.1+build.5"),
+        ("/metadata/salt_version", "2025.1"),
+        ("/integrations", {"kyc": "http://127.0.0.1:4010/v1", "pagamentos": "https://[::1]:4011"}),
+    ],
+)
+def test_the_limits_themselves_are_allowed(place: str, value: object) -> None:
+    """Equal thresholds, an anchor at the reference, a window across midnight."""
+    assert inspect(sealed(changed(example(), place, value)), CATALOGUE, GENERATED) == ()
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "http://localhost\\@evil/",
