@@ -1,0 +1,1 @@
+"""PostgreSQL: tenants, leases, seed runs, and the rows under row level security."""

@@ -1,0 +1,137 @@
+"""Connections to one PostgreSQL database, one transaction each.
+
+Settings are local to their transaction and nothing is prepared in the session, so a transaction pooler may stand in between.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+
+from seed_pipelines.errors import DatabaseUnavailable, Forbidden, SeedError, TargetMismatch
+
+Connection = psycopg.Connection[TupleRow]
+
+TENANT_SETTING: Final = "app.tenant_id"
+"""The setting that the tenant policies read."""
+
+_FIRST_WITH_TRANSACTION_TIMEOUT: Final = 170_000
+_AWAY_CLASSES: Final = ("08", "53", "57", "58")
+_AWAY_STATES: Final = ("25P03", "25P04", "55P03")
+_ABSENT = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidSchemaName,
+)
+
+
+class Database:
+    """Where to connect, and as what; holds no connection."""
+
+    def __init__(
+        self, url: str, *, application_name: str = "seed_pipelines", connect_timeout: int = 10
+    ) -> None:
+        """`url` is a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
+        self.location = location(url)
+        """User, host, port and database, for messages."""
+        self._url = url
+        self._application_name = application_name
+        self._connect_timeout = connect_timeout
+
+    def __repr__(self) -> str:
+        return f"Database({self.location!r})"
+
+    def connect(self) -> Connection:
+        """A connection that its caller closes; psycopg.OperationalError if the server does not answer."""
+        try:
+            return psycopg.connect(
+                self._url,
+                connect_timeout=self._connect_timeout,
+                application_name=self._application_name,
+                prepare_threshold=None,
+            )
+        except psycopg.ProgrammingError:
+            raise DatabaseUnavailable(
+                "The database URL cannot be read; it is not shown as it may hold a password."
+            ) from None
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection with one transaction, in UTC: committed at the end, rolled back by an exception, closed after either.
+
+        Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login lacks a privilege,
+        TargetMismatch if something the statements name does not exist.
+        """
+        try:
+            with self.connect() as connection:
+                connection.execute("SET LOCAL TIME ZONE 'UTC'")
+                yield connection
+        except psycopg.Error as error:
+            meaning = self._meaning(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+    @contextmanager
+    def tenant_transaction(self, tenant_id: UUID, *, timeout_seconds: float = 600) -> Iterator[Connection]:
+        """A connection whose transaction acts for a tenant and is ended by the server after `timeout_seconds`."""
+        with self.connection() as connection:
+            set_tenant(connection, tenant_id)
+            milliseconds = str(max(1, round(timeout_seconds * 1000)))
+            names = ["statement_timeout", "idle_in_transaction_session_timeout"]
+            if connection.info.server_version >= _FIRST_WITH_TRANSACTION_TIMEOUT:
+                names = ["transaction_timeout"]
+            for name in names:
+                connection.execute("SELECT set_config(%s, %s, true)", [name, milliseconds])
+            yield connection
+
+    def ping(self) -> None:
+        """DatabaseUnavailable if the server does not answer."""
+        with self.connection() as connection:
+            connection.execute("SELECT 1")
+
+    def _meaning(self, error: psycopg.Error) -> SeedError | None:
+        primary = error.diag.message_primary or ""
+        if unavailable(error):
+            return DatabaseUnavailable(f"{self.location}: {primary or str(error).strip()}")
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return Forbidden(
+                f"{self.location}: {primary}. Grant the login its role (contracts/database/roles.sql)."
+            )
+        if isinstance(error, _ABSENT):
+            return TargetMismatch(
+                f"{self.location}: {primary}. Is this the right database, and was it migrated?"
+            )
+        return None
+
+
+def location(url: str) -> str:
+    """`user@host:port/database` of a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise DatabaseUnavailable(
+            "The database URL cannot be read; it is not shown as it may hold a password."
+        ) from None
+    user = f"{parts['user']}@" if parts.get("user") else ""
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"{user}{parts.get('host') or 'localhost'}{port}/{parts.get('dbname') or ''}"
+
+
+def set_tenant(connection: Connection, tenant_id: UUID | None) -> None:
+    """Act for a tenant, or for none, until the transaction ends."""
+    value = "" if tenant_id is None else str(tenant_id)
+    connection.execute("SELECT set_config(%s, %s, true)", [TENANT_SETTING, value])
+
+
+def unavailable(error: psycopg.Error) -> bool:
+    """Whether the server went away, ran out of a resource or of time, rather than refusing the statement."""
+    state = error.sqlstate or ""
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return True
+    return state[:2] in _AWAY_CLASSES or state in _AWAY_STATES

@@ -1,0 +1,1 @@
+"""Revisions, oldest first by number; each runs the SQL file of its name."""

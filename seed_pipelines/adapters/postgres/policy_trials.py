@@ -1,0 +1,241 @@
+"""Attempts on the tenant policies of one table, each rolled back; a policy that works refuses all but the first.
+
+A row's WITH CHECK is asked before its constraints (PostgreSQL documentation, CREATE POLICY), so that a constraint that fails
+means that the policies let the row pass.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, LiteralString, cast
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from seed_pipelines.adapters.postgres.database import Connection, set_tenant
+
+_CONSTRAINT_CLASS: Final = "23"
+_CHECK_VIOLATION: Final = "23514"
+
+_REQUIRED_COLUMNS: Final = """
+SELECT attname, typcategory, typname
+FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attnotnull AND NOT atthasdef
+    AND attidentity = '' AND attgenerated = '' AND attname <> 'tenant_id'
+"""
+_BOUNDS: Final = """
+SELECT DISTINCT bound[1]::uuid
+FROM pg_partition_tree(%s::regclass) AS leaf
+JOIN pg_class ON pg_class.oid = leaf.relid
+CROSS JOIN regexp_matches(
+    pg_get_expr(relpartbound, pg_class.oid), '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', 'g'
+) AS bound
+"""
+_PARTITIONED_BY_TENANT_ALONE: Final = """
+SELECT array_agg(attname::text) = ARRAY['tenant_id']
+FROM pg_partitioned_table
+CROSS JOIN unnest(partattrs::smallint[]) AS key
+LEFT JOIN pg_attribute ON attrelid = partrelid AND attnum = key
+WHERE partrelid = %s
+"""
+_POLICIES: Final = """
+SELECT polcmd::text, polpermissive, pg_get_expr(polqual, polrelid),
+    coalesce(pg_get_expr(polwithcheck, polrelid), pg_get_expr(polqual, polrelid))
+FROM pg_policy
+WHERE polrelid = %s AND EXISTS (
+    SELECT FROM unnest(polroles) AS role
+    WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(session_user, role, 'USAGE') END
+)
+"""
+_MAY: Final = """
+SELECT has_table_privilege(%(table)s::oid, %(privilege)s)
+    OR CASE WHEN %(privilege)s = 'DELETE' THEN false ELSE has_any_column_privilege(%(table)s::oid, %(privilege)s) END
+"""
+_COMMANDS: Final = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
+_SAMPLE_VALUES: Final = {"B": "false", "D": "2000-01-01", "N": "0", "S": ""}
+"""A literal for each category of pg_type that a required column is likely to have."""
+
+
+@dataclass(frozen=True)
+class SecuredTable:
+    """A table or partition that carries a tenant."""
+
+    oid: int
+    schema: str
+    relation: str
+    is_root: bool
+    """Named by the caller, rather than found as a partition."""
+    is_partitioned: bool
+
+    @property
+    def name(self) -> str:
+        """Schema and table."""
+        return f"{self.schema}.{self.relation}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Schema and table, quoted."""
+        return sql.Identifier(self.schema, self.relation)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was tried, and what it revealed; empty if it was refused as it should be."""
+
+    trial: str
+    hole: str = ""
+
+
+class _Answer(Enum):
+    REFUSED = auto()
+    PASSED = auto()
+    UNROUTED = auto()
+    UNCLEAR = auto()
+
+
+def trials(connection: Connection, table: SecuredTable, tenant_id: UUID) -> Iterator[Outcome]:
+    """Try the policies, in a transaction that acts for the tenant; the transaction acts for it again at the end."""
+    connection.execute("SET LOCAL enable_seqscan = off")
+    other = uuid4()
+    if table.is_root and _may(connection, table, "INSERT"):
+        granted = _insert(connection, table, tenant_id) is not _Answer.REFUSED
+        yield Outcome("a row of the tenant is let in", "" if granted else _NOT_GRANTED)
+    yield _outcome("insert a row of another tenant", _insert_other(connection, table, tenant_id, other))
+    yield _outcome("move a row to another tenant", _move(connection, table, other))
+    visible = sql.SQL(
+        "SELECT EXISTS (SELECT FROM {0} WHERE tenant_id < {1}) OR EXISTS (SELECT FROM {0} WHERE tenant_id > {1})"
+    )
+    seen = _is_true(connection, visible.format(table.identifier, sql.Literal(tenant_id)))
+    yield Outcome("see rows of another tenant", "rows of another tenant are visible" if seen else "")
+    yield from _policy_outcomes(connection, table, other, "of another tenant")
+    set_tenant(connection, None)
+    try:
+        seen = _is_true(connection, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table.identifier))
+        yield Outcome("see rows without a tenant", "rows are visible while no tenant is set" if seen else "")
+        yield from _policy_outcomes(connection, table, tenant_id, "while no tenant is set")
+    finally:
+        set_tenant(connection, tenant_id)
+
+
+_NOT_GRANTED: Final = "the policies refuse the tenant's own rows: the login was not granted the tenant"
+
+
+def _outcome(trial: str, answer: _Answer) -> Outcome:
+    if answer is _Answer.REFUSED:
+        return Outcome(trial)
+    return Outcome(
+        trial, f"{trial}: " + ("not refused" if answer is _Answer.PASSED else "could not be tried")
+    )
+
+
+def _insert_other(connection: Connection, table: SecuredTable, tenant_id: UUID, other: UUID) -> _Answer:
+    answer = _insert(connection, table, other)
+    if answer is not _Answer.UNROUTED:
+        return answer
+    bounds = [bound for (bound,) in connection.execute(_BOUNDS, [table.oid]) if bound != tenant_id]
+    routed = [
+        answer
+        for answer in (_insert(connection, table, bound) for bound in bounds)
+        if answer is not _Answer.UNROUTED
+    ]
+    if routed:
+        return next((answer for answer in routed if answer is not _Answer.REFUSED), _Answer.REFUSED)
+    alone = connection.execute(_PARTITIONED_BY_TENANT_ALONE, [table.oid]).fetchone() == (True,)
+    return _Answer.REFUSED if alone else _Answer.UNCLEAR
+
+
+def _insert(connection: Connection, table: SecuredTable, tenant_id: UUID) -> _Answer:
+    row = {"tenant_id": str(tenant_id)}
+    for name, category, kind in connection.execute(_REQUIRED_COLUMNS, [table.oid]):
+        if kind == "uuid":
+            row[name] = str(uuid4())
+        elif category in _SAMPLE_VALUES:
+            row[name] = _SAMPLE_VALUES[category]
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        table.identifier,
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join(map(sql.Literal, row.values())),
+    )
+    return _write(connection, table, statement)
+
+
+def _move(connection: Connection, table: SecuredTable, other: UUID) -> _Answer:
+    if not _may(connection, table, "UPDATE"):
+        return _Answer.REFUSED
+    statement = sql.SQL(
+        "UPDATE {0} SET tenant_id = {1} WHERE ctid IN (SELECT ctid FROM {0} LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    )
+    return _write(connection, table, statement.format(table.identifier, sql.Literal(other)))
+
+
+def _write(connection: Connection, table: SecuredTable, statement: sql.Composed) -> _Answer:
+    try:
+        with connection.transaction(force_rollback=True):
+            changed = connection.execute(statement).rowcount
+    except psycopg.errors.InsufficientPrivilege:
+        return _Answer.REFUSED
+    except psycopg.IntegrityError as error:
+        routing = error.sqlstate == _CHECK_VIOLATION and not error.diag.constraint_name
+        return _Answer.UNROUTED if routing and table.is_partitioned else _Answer.PASSED
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error:
+        return _Answer.UNCLEAR
+    return _Answer.PASSED if changed else _Answer.REFUSED
+
+
+def _policy_outcomes(
+    connection: Connection, table: SecuredTable, tenant_id: UUID, whose: str
+) -> Iterator[Outcome]:
+    """The policies' own expressions, evaluated for a row of a tenant, whether or not such a row exists."""
+    policies = connection.execute(_POLICIES, [table.oid]).fetchall()
+    for privilege, command in _COMMANDS.items():
+        if not _may(connection, table, privilege):
+            continue
+        relevant = [policy for policy in policies if policy[0] in (command, "*")]
+        expressions = {"let through" if command != "a" else "": 2, "let in" if command in "aw" else "": 3}
+        for verb, position in expressions.items():
+            passes = verb and _passes(
+                connection, table, tenant_id, [(policy[1], policy[position]) for policy in relevant]
+            )
+            trial = f"policies for {privilege} asked about a row {whose}"
+            if verb:
+                yield Outcome(trial, f"policies for {privilege}: a row {whose} is {verb}" if passes else "")
+
+
+def _passes(
+    connection: Connection, table: SecuredTable, tenant_id: UUID, policies: list[tuple[bool, str | None]]
+) -> bool:
+    permissive = [_asked(expression) for is_permissive, expression in policies if is_permissive]
+    restrictive = [_asked(expression) for is_permissive, expression in policies if not is_permissive]
+    if not permissive:
+        return False
+    query = sql.SQL("SELECT ({}) AND {} FROM (SELECT (jsonb_populate_record(NULL::{}, {})).*) AS {}").format(
+        sql.SQL(" OR ").join(permissive),
+        sql.SQL(" AND ").join([*restrictive, sql.SQL("true")]),
+        table.identifier,
+        sql.Literal(Jsonb({"tenant_id": str(tenant_id)})),
+        sql.Identifier(table.relation),
+    )
+    return _is_true(connection, query)
+
+
+def _asked(expression: str | None) -> sql.Composable:
+    """A policy's expression as the server prints it; an absent one restricts nothing."""
+    return sql.SQL("coalesce(({}), false)").format(sql.SQL(expression or "true"))
+
+
+def _is_true(connection: Connection, query: sql.Composed) -> bool:
+    try:
+        with connection.transaction(force_rollback=True):
+            return connection.execute(query).fetchone() == (True,)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error:
+        return False
+
+
+def _may(connection: Connection, table: SecuredTable, privilege: str) -> bool:
+    return connection.execute(_MAY, {"table": table.oid, "privilege": privilege}).fetchone() == (True,)

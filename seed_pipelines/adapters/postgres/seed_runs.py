@@ -1,0 +1,138 @@
+"""Seed runs: one attempt to seed a dataset, entered by every Dagster step and run that takes part in it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from seed_pipelines.adapters.postgres.database import Connection, Database
+from seed_pipelines.errors import LeaseLost, ManifestHashMismatch
+
+Status = Literal["running", "succeeded", "failed", "aborted"]
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """A row of seed.seed_run."""
+
+    seed_run_id: UUID
+    tenant_id: UUID
+    environment: str
+    profile: str
+    origin: str
+    """The Dagster run id, or `backfill:<id>`."""
+    manifest_hash: str
+    mode: str
+    idempotency_key: str
+    status: Status
+    subject: str
+    """The control login that started it."""
+    requested_by: str
+    claimed_roles: tuple[str, ...]
+    window_override_reason: str | None
+    fencing_token: int | None
+    """The newest token it held."""
+    started_at: datetime
+    ended_at: datetime | None
+    problem: Mapping[str, Any] | None
+    """Problem Details object (RFC 9457) of what ended it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "claimed_roles", tuple(self.claimed_roles))
+
+
+_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, SeedRun.__dataclass_fields__))
+
+
+class SeedRunStore:
+    """The seed runs of one database."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    def open(
+        self,
+        *,
+        tenant_id: UUID,
+        environment: str,
+        profile: str,
+        origin: str,
+        manifest_hash: str,
+        mode: str,
+        idempotency_key: str,
+        requested_by: str,
+        claimed_roles: Sequence[str] = (),
+        window_override_reason: str | None = None,
+    ) -> SeedRun:
+        """Open the seed run of an origin: a new one, or the one it opened before, which runs again if it had ended.
+
+        The subject is the login that the database authenticated. ManifestHashMismatch if the origin opened it for
+        another manifest.
+        """
+        with self._control.connection() as connection:
+            connection.execute(
+                "INSERT INTO seed.seed_run (tenant_id, environment, profile, origin, manifest_hash, mode,"
+                " idempotency_key, subject, requested_by, claimed_roles, window_override_reason)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, session_user::text, %s, %s, %s)"
+                " ON CONFLICT ON CONSTRAINT seed_run_origin_key"
+                " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL"
+                " WHERE seed_run.manifest_hash = excluded.manifest_hash",
+                [
+                    *(tenant_id, environment, profile, origin, manifest_hash, mode, idempotency_key),
+                    *(requested_by, list(claimed_roles), window_override_reason),
+                ],
+            )
+            run = _find(connection, origin, tenant_id, environment, profile)
+        if run is None:
+            raise LookupError(f"the seed run of {origin} was removed while it was opened")
+        if run.manifest_hash != manifest_hash:
+            raise ManifestHashMismatch(
+                f"{origin} began with manifest {run.manifest_hash} and goes on with {manifest_hash}: start a new run.",
+                expected=run.manifest_hash,
+                actual=manifest_hash,
+            )
+        return run
+
+    def find(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
+        """Find the seed run that an origin opened."""
+        with self._control.connection() as connection:
+            return _find(connection, origin, tenant_id, environment, profile)
+
+    def fence(self, run: SeedRun, token: int) -> None:
+        """Record the fencing token of a seed run, and that the runs it took over from are over: aborted, lease_lost."""
+        lost = LeaseLost(f"{run.origin} took over with token {token}.", token=token)
+        with self._control.connection() as connection:
+            connection.execute(
+                "UPDATE seed.seed_run SET fencing_token = %s WHERE seed_run_id = %s", [token, run.seed_run_id]
+            )
+            connection.execute(
+                "UPDATE seed.seed_run SET status = 'aborted', problem = %s, ended_at = clock_timestamp()"
+                " WHERE tenant_id = %s AND environment = %s AND status = 'running' AND fencing_token < %s",
+                [Jsonb(lost.problem()), run.tenant_id, run.environment, token],
+            )
+
+    def finish(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None = None) -> bool:
+        """End a running seed run; False, and no change, if it had ended before."""
+        with self._control.connection() as connection:
+            ended = connection.execute(
+                "UPDATE seed.seed_run SET status = %s, problem = %s, ended_at = clock_timestamp()"
+                " WHERE seed_run_id = %s AND status = 'running'",
+                [status, None if problem is None else Jsonb(dict(problem)), seed_run_id],
+            )
+            return ended.rowcount == 1
+
+
+def _find(
+    connection: Connection, origin: str, tenant_id: UUID, environment: str, profile: str
+) -> SeedRun | None:
+    query = sql.SQL(
+        "SELECT {} FROM seed.seed_run"
+        " WHERE tenant_id = %s AND environment = %s AND profile = %s AND origin = %s"
+    )
+    with connection.cursor(row_factory=class_row(SeedRun)) as cursor:
+        return cursor.execute(query.format(_COLUMNS), [tenant_id, environment, profile, origin]).fetchone()
