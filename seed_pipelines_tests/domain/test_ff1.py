@@ -96,6 +96,20 @@ def test_agrees_with_an_independent_implementation(radix: int, length: int, key_
             assert numeral(ours, alphabet, length) == theirs
 
 
+@pytest.mark.parametrize("length", [16, 17, 19, 21])
+def test_agrees_with_an_independent_implementation_beyond_63_bits(length: int) -> None:
+    """Halves over 2^32 need a third word of the round function's output."""
+    cipher = FF1(KEY, b"tenant-a", radix=36, length=length)
+    left_digits, right_digits = length // 2, length - length // 2
+    left, right = spread(200, 36**left_digits), spread(200, 36**right_digits)[::-1]
+    encrypted = cipher.encrypt_halves(left, right)
+    assert [half.tolist() for half in cipher.decrypt_halves(*encrypted)] == [left.tolist(), right.tolist()]
+    for a, b, c, d in zip(left.tolist(), right.tolist(), *(half.tolist() for half in encrypted), strict=True):
+        plaintext = numeral(a, DIGITS, left_digits) + numeral(b, DIGITS, right_digits)
+        ciphertext = numeral(c, DIGITS, left_digits) + numeral(d, DIGITS, right_digits)
+        assert fastfpe.ff1.encrypt(KEY.hex(), b"tenant-a".hex(), DIGITS, plaintext) == ciphertext
+
+
 def numeral(value: int, alphabet: str, length: int) -> str:
     """Write a value in an alphabet, padded to a length."""
     digits = []

@@ -18,6 +18,10 @@ _REPEATED: Final = np.uint64(111_111_111)
 _BETWEEN: Final = np.uint64(111_111_110)
 """Bases between one of equal digits and the next."""
 
+_LARGEST_SUM: Final = 9 * sum(range(2, 12))
+_CHECK_DIGIT: Final = np.array([-total % 11 % 10 for total in range(_LARGEST_SUM + 1)], dtype=np.uint64)
+"""The check digit for each weighted sum: 11 - sum mod 11, with ten and eleven written 0."""
+
 FORBIDDEN: Final = tuple(int(_REPEATED) * digit for digit in range(10))
 """The bases of equal digits."""
 
@@ -55,11 +59,6 @@ def is_valid(numbers: Strings) -> pa.BooleanArray:
 
 
 def _check_digits(base: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    first = _check_digit(weighted_sums(base, range(10, 1, -1)))
-    return first, _check_digit(weighted_sums(base, range(11, 2, -1)) + first * np.uint64(2))
-
-
-def _check_digit(sums: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    digit = np.uint64(11) - sums % np.uint64(11)
-    digit[digit >= 10] = 0
-    return digit
+    first = _CHECK_DIGIT.take(weighted_sums(base, range(10, 1, -1)).view(np.int64))
+    second_sums = weighted_sums(base, range(11, 2, -1)) + first * np.uint64(2)
+    return first, _CHECK_DIGIT.take(second_sums.view(np.int64))

@@ -1,6 +1,7 @@
 """Decimal digits of integers, and strings of a fixed number of them."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
@@ -13,6 +14,8 @@ Strings: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
 _Number = TypeVar("_Number", np.int32, np.uint8)
 _TEN: Final = np.uint64(10)
 _ZERO: Final = ord("0")
+_GROUP: Final = 4
+"""Digits whose weighted sum is looked up at once."""
 _LARGEST_OFFSET: Final = (1 << 31) - 1
 
 
@@ -21,8 +24,7 @@ def digits_of(values: NDArray[np.uint64], width: int) -> Iterator[NDArray[np.uin
 
     Raises ValueError when a value has more digits.
     """
-    if len(values) and int(values.max()) >= 10**width:
-        raise ValueError(f"a value has more than {width} digits")
+    _check_width(values, width)
     rest = values
     for _ in range(width):
         tens = rest // _TEN
@@ -31,10 +33,19 @@ def digits_of(values: NDArray[np.uint64], width: int) -> Iterator[NDArray[np.uin
 
 
 def weighted_sums(values: NDArray[np.uint64], weights: Sequence[int]) -> NDArray[np.uint64]:
-    """Sum each value's digits times the weights, both most significant first and equally many."""
+    """Sum each value's digits times the weights, both most significant first and equally many.
+
+    Raises ValueError when a value has more digits than there are weights.
+    """
+    _check_width(values, len(weights))
     sums = np.zeros(len(values), dtype=np.uint64)
-    for digit, weight in zip(digits_of(values, len(weights)), reversed(weights), strict=True):
-        sums += digit * np.uint64(weight)
+    rest = values
+    for end in range(len(weights), 0, -_GROUP):
+        group = tuple(weights[max(0, end - _GROUP) : end])
+        upper = rest // np.uint64(10 ** len(group))
+        lower = rest - upper * np.uint64(10 ** len(group))
+        sums += _group_sums(group).take(lower.view(np.int64), mode="clip")
+        rest = upper
     return sums
 
 
@@ -77,6 +88,19 @@ def flat(strings: Strings) -> "pa.Array[Any]":
     """Give a column as one array of plain strings."""
     whole = strings.combine_chunks() if isinstance(strings, pa.ChunkedArray) else strings
     return whole.cast(pa.string())
+
+
+@lru_cache
+def _group_sums(weights: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Tabulate the weighted sums of all numbers of a few digits."""
+    numbers = np.arange(10 ** len(weights), dtype=np.uint64)
+    places = zip(digits_of(numbers, len(weights)), reversed(weights), strict=True)
+    return sum((digit * np.uint64(weight) for digit, weight in places), start=np.zeros_like(numbers))
+
+
+def _check_width(values: NDArray[np.uint64], width: int) -> None:
+    if len(values) and int(values.max()) >= 10**width:
+        raise ValueError(f"a value has more than {width} digits")
 
 
 def _bytes_of(strings: Strings, size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
