@@ -74,7 +74,9 @@ def _table(entity: EntityTable, values: dict[str, Any]) -> pa.Table:
 
 def _ids(index: np.ndarray[Any, np.dtype[np.uint64]], tag: int, version: int, *, ordinal: int) -> "pa.Array[Any]":
     words = np.empty((len(index), 2), dtype=">u8")
-    words[:, 0] = np.uint64(tag << 40 | version << 12) | (index >> np.uint64(12)) << np.uint64(16) | index & np.uint64(0xFFF)
+    words[:, 0] = (
+        np.uint64(tag << 40 | version << 12) | (index >> np.uint64(12)) << np.uint64(16) | index & np.uint64(0xFFF)
+    )
     words[:, 1] = 1 << 63 | ordinal << 40
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(index), [None, pa.py_buffer(words.data)])
 

@@ -212,7 +212,10 @@ def test_shards_are_independent(data: Database, lease: Lease) -> None:
             id_high=high,
             tables=rows.batches(),
         )
-    assert landed(data, CUSTOMERS).combine_chunks() == pa.concat_tables([first.customers, second.customers]).combine_chunks()
+    assert (
+        landed(data, CUSTOMERS).combine_chunks()
+        == pa.concat_tables([first.customers, second.customers]).combine_chunks()
+    )
     found = CheckpointStore(data).of(TENANT_A.tenant_id, ENVIRONMENT)
     assert [(known.shard_key, known.end_customer) for known in found] == [("0000", 4_096), ("0001", None)]
 
@@ -225,7 +228,9 @@ def test_duplicates_and_orphans_are_counted(stack: Server, data: Database, lease
         connection.execute("ALTER TABLE banking.bank_account DROP CONSTRAINT bank_account_customer_fkey")
     try:
         with stack.superuser() as connection:
-            connection.execute("UPDATE banking.customer SET document_number = '00000000001' WHERE document_number = '00000000002'")
+            connection.execute(
+                "UPDATE banking.customer SET document_number = '00000000001' WHERE document_number = '00000000002'"
+            )
             connection.execute("DELETE FROM banking.customer WHERE document_number = '00000000005'")
         tenant_id = TENANT_A.tenant_id
         assert duplicates(data, tenant_id, CUSTOMERS, ["document_number"], LOW, END) == 2
