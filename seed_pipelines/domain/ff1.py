@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.uint64]
 RoundFunction = Callable[[int, Integers], Integers]
-"""(round number, half) -> NUM(S) mod radix^m in a new array: steps 6.i to 6.vi of algorithm 7."""
+"""(round number, half) -> NUM(S) mod radix^m in a new array: steps 6.i to 6.v of algorithm 7."""
 
 ROUNDS: Final = 10
 SMALLEST_DOMAIN: Final = 1_000_000
-"""Fewest values that may be encrypted (SP 800-38G revision 1, section 5.2)."""
+"""Fewest values that may be encrypted (draft of SP 800-38G revision 1, 2025)."""
 LARGEST_RADIX: Final = 1 << 16
 _LARGEST_DOMAIN: Final = 1 << 63
 _LARGEST_HALF: Final = 1 << 56
@@ -45,8 +45,7 @@ class FF1:
             raise ValueError(f"{length} digits of radix {radix} have fewer than {SMALLEST_DOMAIN} values")
         self.size: Final = radix**length
         """How many values there are: radix^length."""
-        self._widths = (length // 2, length - length // 2)
-        self._moduli = (radix ** self._widths[0], radix ** self._widths[1])
+        self._moduli = (radix ** (length // 2), radix ** (length - length // 2))
         if self._moduli[1] >= _LARGEST_HALF:
             raise ValueError(f"{length} digits of radix {radix} have halves of 2^56 values or more")
         self._aes = _AesRounds(key, tweak, radix, length, self._moduli)
@@ -76,7 +75,7 @@ class FF1:
         return _walked(values, forbidden, self.encrypt)
 
     def decrypt_within(self, values: Integers, forbidden: Integers) -> Integers:
-        """Undo `encrypt_within` for the same `forbidden` values."""
+        """The inverse of `encrypt_within` for the same `forbidden` values."""
         return _walked(values, forbidden, self.decrypt)
 
     def encrypt_halves(self, left: Integers, right: Integers) -> tuple[Integers, Integers]:
@@ -120,7 +119,7 @@ class FF1:
         return left
 
     def _round_function(self, values: int) -> RoundFunction:
-        """Choose tables as soon as the work without them would have paid for them."""
+        """Tables as soon as the work without them would have paid for them."""
         self._asked += values
         entries = sum(self._moduli[1 - number % 2] for number in range(ROUNDS))
         if self._moduli[1] > _LARGEST_TABLE or self._asked * ROUNDS < entries:
@@ -147,14 +146,12 @@ class _AesRounds:
         # S305: FF1 is built from single AES blocks; no message is encrypted in ECB mode.
         self._ecb = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
         mac = Cipher(algorithms.AES(key), modes.CBC(bytes(_BLOCK))).encryptor().update(head[:whole])[-_BLOCK:]
-        last_blocks = [
-            _xor(mac, head[whole:] + bytes([number]) + bytes(numeral_bytes)) for number in range(ROUNDS)
-        ]
+        last_blocks = [_xor(mac, head[whole:] + bytes([number]) + bytes(numeral_bytes)) for number in range(ROUNDS)]
         self._first_words = np.uint64(int.from_bytes(last_blocks[0][:8], "big"))
         self._last_words = [np.uint64(int.from_bytes(block[8:], "big")) for block in last_blocks]
 
     def function(self, values: int) -> RoundFunction:
-        """Set up a round function for up to `values` values, with a cipher and buffers of its own."""
+        """A round function for up to `values` values, with a cipher and buffers of its own."""
         encryptor = self._ecb.encryptor()
         blocks = np.empty((values, 2), dtype=">u8")
         output = np.empty(values * _BLOCK + _BLOCK - 1, dtype=np.uint8)

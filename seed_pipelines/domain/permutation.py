@@ -14,7 +14,7 @@ _LARGEST_AFFINE: Final = 1 << 48
 
 
 def keyed_permutation(key: bytes, size: int) -> NDArray[np.uint32]:
-    """Tabulate a permutation of [0, size) that is a single cycle, so that nothing stays in its place.
+    """A table of a permutation of [0, size) that is a single cycle, so that nothing stays in its place.
 
     It is uniform among the single cycles, drawn from SHAKE256 (FIPS 202) of the key and the size.
     Raises ValueError when `size` is not in 2..2^32.
@@ -38,7 +38,7 @@ class AffinePermutation:
 
     @classmethod
     def of(cls, key: bytes, size: int) -> "AffinePermutation":
-        """Derive the permutation of a key; its multiplier has no factor in common with `size`.
+        """The permutation of a key; its multiplier has no factor in common with `size`.
 
         Raises ValueError when `size` is not in 2..2^48, where a product with 16 bits of the multiplier still
         fits 64 bits.

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import fastfpe.ff1  # type: ignore[import-untyped]  # ships no types
+import fastfpe.ff1
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,9 +57,7 @@ def without_tables(cipher: FF1) -> FF1:
 
 
 @pytest.mark.parametrize(("key", "tweak", "plaintext", "ciphertext"), SAMPLES)
-def test_gives_the_ciphertexts_of_the_nist_samples(
-    key: bytes, tweak: bytes, plaintext: str, ciphertext: str
-) -> None:
+def test_gives_the_ciphertexts_of_the_nist_samples(key: bytes, tweak: bytes, plaintext: str, ciphertext: str) -> None:
     """All nine samples pass through the rounds in both directions."""
     radix = 36 if plaintext == BASE_36 else 10
     cipher = FF1(key, tweak, radix=radix, length=len(plaintext))
@@ -79,9 +77,7 @@ def test_gives_the_decimal_nist_samples_through_tables_too(
     assert cipher.decrypt(uint64(int(ciphertext))) == uint64(int(plaintext))
 
 
-@pytest.mark.parametrize(
-    ("radix", "length"), [(10, n) for n in range(6, 19)] + [(2, 20), (2, 63), (7, 9), (36, 11)]
-)
+@pytest.mark.parametrize(("radix", "length"), [(10, n) for n in range(6, 19)] + [(2, 20), (2, 63), (7, 9), (36, 11)])
 @pytest.mark.parametrize("key_bytes", [16, 24, 32])
 def test_agrees_with_an_independent_implementation(radix: int, length: int, key_bytes: int) -> None:
     """Radixes, lengths, key sizes and tweaks of several blocks agree with the Rust implementation fastfpe."""
@@ -90,13 +86,11 @@ def test_agrees_with_an_independent_implementation(radix: int, length: int, key_
         cipher = FF1(KEY[:key_bytes], tweak, radix=radix, length=length)
         values = spread(200, cipher.size)
         for value, ours in zip(values.tolist(), cipher.encrypt(values).tolist(), strict=True):
-            theirs = fastfpe.ff1.encrypt(
-                KEY[:key_bytes].hex(), tweak.hex(), alphabet, numeral(value, alphabet, length)
-            )
+            theirs = fastfpe.ff1.encrypt(KEY[:key_bytes].hex(), tweak.hex(), alphabet, numeral(value, alphabet, length))
             assert numeral(ours, alphabet, length) == theirs
 
 
-@pytest.mark.parametrize("length", [16, 17, 19, 21])
+@pytest.mark.parametrize("length", [13, 16, 19, 20])
 def test_agrees_with_an_independent_implementation_beyond_63_bits(length: int) -> None:
     """Halves over 2^32 need a third word of the round function's output."""
     cipher = FF1(KEY, b"tenant-a", radix=36, length=length)
@@ -223,9 +217,7 @@ def test_refuses_to_walk_from_a_forbidden_value() -> None:
         (KEY[:31], 10, 9, "key"),
     ],
 )
-def test_refuses_what_the_standard_or_the_arrays_cannot_hold(
-    key: bytes, radix: int, length: int, reason: str
-) -> None:
+def test_refuses_what_the_standard_or_the_arrays_cannot_hold(key: bytes, radix: int, length: int, reason: str) -> None:
     """Keys, radixes and lengths out of range are refused."""
     with pytest.raises(ValueError, match=reason):
         FF1(key, b"", radix=radix, length=length)

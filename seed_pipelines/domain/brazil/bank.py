@@ -16,22 +16,22 @@ _BY_REMAINDER: Final = pa.array(tuple("0X987654321"), pa.string())
 
 
 def branch_check_digits(branch: NDArray[np.uint64]) -> pa.StringArray:
-    """Compute the check digit, 0 to 9 or X, of each four-digit branch."""
+    """The check digit, 0 to 9 or X, of each four-digit branch."""
     return _check_digits(branch, _BRANCH_WEIGHTS)
 
 
 def account_check_digits(account: NDArray[np.uint64]) -> pa.StringArray:
-    """Compute the check digit, 0 to 9 or X, of each eight-digit account."""
+    """The check digit, 0 to 9 or X, of each eight-digit account."""
     return _check_digits(account, _ACCOUNT_WEIGHTS)
 
 
 def is_valid_branch(numbers: Strings, check_digits: Strings) -> pa.BooleanArray:
-    """Tell whether each branch is four digits with the right check digit; false for null."""
+    """Whether each branch is four digits with the right check digit; false for null."""
     return _is_valid(numbers, check_digits, _BRANCH_WEIGHTS)
 
 
 def is_valid_account(numbers: Strings, check_digits: Strings) -> pa.BooleanArray:
-    """Tell whether each account is eight digits with the right check digit; false for null."""
+    """Whether each account is eight digits with the right check digit; false for null."""
     return _is_valid(numbers, check_digits, _ACCOUNT_WEIGHTS)
 
 

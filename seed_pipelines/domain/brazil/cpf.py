@@ -30,29 +30,29 @@ BASES: Final = 10**_BASE_DIGITS - len(FORBIDDEN)
 
 
 def base_of_index(index: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Give the base at each position in [0, BASES) of the ascending bases without the forbidden ones."""
+    """The base at each position in [0, BASES) of the ascending bases without the forbidden ones."""
     return index + index // _BETWEEN + np.uint64(1)
 
 
 def index_of_base(base: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Give the position of each base; the inverse of `base_of_index`, meaningless for forbidden bases."""
+    """The position of each base; the inverse of `base_of_index`, meaningless for forbidden bases."""
     return base - base // _REPEATED - np.uint64(1)
 
 
 def check_digits(base: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Compute the first and second check digit of each base."""
+    """The first and second check digit of each base."""
     first, second = _check_digits(base)
     return first.astype(np.uint8), second.astype(np.uint8)
 
 
 def full(base: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Give the eleven-digit number of each base."""
+    """The eleven-digit number of each base."""
     first, second = _check_digits(base)
     return base * np.uint64(100) + first * np.uint64(10) + second
 
 
 def is_valid(numbers: Strings) -> pa.BooleanArray:
-    """Tell whether each string is eleven digits with right check digits, not all equal; false for null."""
+    """Whether each string is eleven digits with right check digits, not all equal; false for null."""
     values, valid = parsed(numbers, _ALL_DIGITS)
     base = values // np.uint64(100)
     return pa.array(valid & (full(base) == values) & (base % _REPEATED != 0), pa.bool_())

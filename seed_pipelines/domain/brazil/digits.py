@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Strings: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
+Strings: TypeAlias = pa.Array | pa.ChunkedArray
 """A column of text, dictionary-encoded or not."""
 
 _Number = TypeVar("_Number", np.int32, np.uint8)
@@ -20,7 +20,7 @@ _LARGEST_OFFSET: Final = (1 << 31) - 1
 
 
 def digits_of(values: NDArray[np.uint64], width: int) -> Iterator[NDArray[np.uint64]]:
-    """Yield the `width` decimal digits of each value, one array per place, units first.
+    """The `width` decimal digits of each value, one array per place, units first.
 
     Raises ValueError when a value has more digits.
     """
@@ -33,7 +33,7 @@ def digits_of(values: NDArray[np.uint64], width: int) -> Iterator[NDArray[np.uin
 
 
 def weighted_sums(values: NDArray[np.uint64], weights: Sequence[int]) -> NDArray[np.uint64]:
-    """Sum each value's digits times the weights, both most significant first and equally many.
+    """The sum of each value's digits times the weights, both most significant first and equally many.
 
     Raises ValueError when a value has more digits than there are weights.
     """
@@ -50,7 +50,7 @@ def weighted_sums(values: NDArray[np.uint64], weights: Sequence[int]) -> NDArray
 
 
 def decimal_strings(values: NDArray[np.uint64], width: int, *, prefix: str = "") -> pa.StringArray:
-    """Write an ASCII prefix and `width` digits, padded with zeros, for each value.
+    """An ASCII prefix and `width` digits, padded with zeros, for each value.
 
     Raises ValueError when a value has more digits, or the strings together exceed 2^31 - 1 bytes.
     """
@@ -66,14 +66,12 @@ def decimal_strings(values: NDArray[np.uint64], width: int, *, prefix: str = "")
 
 
 def parsed(strings: Strings, width: int, *, prefix: str = "") -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Read the value of each string, and whether it is the prefix and exactly `width` ASCII digits.
+    """The value of each string, and whether it is the prefix and exactly `width` ASCII digits.
 
     A string of another shape, or null, has the value 0.
     """
     text, right_size = _bytes_of(strings, len(prefix) + width)
-    valid = right_size & (
-        text[:, : len(prefix)] == np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
-    ).all(axis=1)
+    valid = right_size & (text[:, : len(prefix)] == np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)).all(axis=1)
     values = np.zeros(len(text), dtype=np.uint64)
     for column in range(len(prefix), len(prefix) + width):
         digit = text[:, column] - np.uint8(_ZERO)
@@ -84,15 +82,15 @@ def parsed(strings: Strings, width: int, *, prefix: str = "") -> tuple[NDArray[n
     return values, valid
 
 
-def flat(strings: Strings) -> "pa.Array[Any]":
-    """Give a column as one array of plain strings."""
+def flat(strings: Strings) -> pa.StringArray:
+    """A column as one array of plain strings."""
     whole = strings.combine_chunks() if isinstance(strings, pa.ChunkedArray) else strings
     return whole.cast(pa.string())
 
 
 @lru_cache
 def _group_sums(weights: tuple[int, ...]) -> NDArray[np.uint64]:
-    """Tabulate the weighted sums of all numbers of a few digits."""
+    """A table of the weighted sums of all numbers of a few digits."""
     numbers = np.arange(10 ** len(weights), dtype=np.uint64)
     places = zip(digits_of(numbers, len(weights)), reversed(weights), strict=True)
     return sum((digit * np.uint64(weight) for digit, weight in places), start=np.zeros_like(numbers))
@@ -104,7 +102,7 @@ def _check_width(values: NDArray[np.uint64], width: int) -> None:
 
 
 def _bytes_of(strings: Strings, size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Give the bytes of each string as a row, zeros if they are not `size`, and whether they are."""
+    """The bytes of each string as a row, zeros if they are not `size`, and whether they are."""
     text = flat(strings)
     if not len(text):
         return np.empty((0, size), dtype=np.uint8), np.empty(0, dtype=np.bool_)

@@ -41,55 +41,48 @@ VOCABULARY_VERSION: Final = hashlib.sha256(
 """SHA-256 of the vocabularies' content, without the comments in their files."""
 
 
-_SURNAME_KINDS: Final = np.unique([row["slug"] for row in _SURNAMES], return_inverse=True)[1].astype(
-    np.uint16
-)
+_SURNAME_KINDS: Final = np.unique([row["slug"] for row in _SURNAMES], return_inverse=True)[1].astype(np.uint16)
 """A number for each surname, the same for surnames that differ in a particle."""
 
 
 @cache
 def given_names(gender: Gender | None = None) -> pa.StringArray:
-    """Give the given names of women ("F"), of men ("M"), or of women and then men, sorted by code point."""
+    """The given names of women ("F"), of men ("M"), or of women and then men, sorted by code point."""
     return pa.array([row["name"] for row in _GIVEN if gender in (None, row["gender"])], pa.string())
 
 
 @cache
 def surnames() -> pa.StringArray:
-    """Give the surnames, sorted by code point; some begin with a particle, as in "dos Santos"."""
+    """The surnames, sorted by code point; some begin with a particle, as in "dos Santos"."""
     return pa.array([row["name"] for row in _SURNAMES], pa.string())
 
 
-def full_names(
-    given: NDArray[np.integer], first: NDArray[np.integer], second: NDArray[np.integer]
-) -> pa.StringArray:
-    """Compose full names of a given name and two surnames, or one where the two differ in a particle at most.
+def full_names(given: NDArray[np.integer], first: NDArray[np.integer], second: NDArray[np.integer]) -> pa.StringArray:
+    """Full names of a given name and two surnames, or one where the two differ in a particle at most.
 
     All are positions: in `given_names()` and in `surnames()`. Raises IndexError for one out of range.
     """
     begun = _given_with_surname(" ", "name").take(_pair(given, first))
     same = _SURNAME_KINDS.take(first) == _SURNAME_KINDS.take(_checked(second))
     ended = _second_surnames().take(np.where(same, 0, second + 1))
-    joined: pa.StringArray = pc.binary_join_element_wise(  # type: ignore[call-overload]  # stubs want an array
-        begun, ended, pa.scalar("")
-    )
-    return joined
+    return pc.binary_join_element_wise(begun, ended, "")
 
 
 def email_local_parts(given: NDArray[np.integer], surname: NDArray[np.integer]) -> pa.StringArray:
-    """Compose local parts like `ana.souza`, in lowercase ASCII letters, from positions as in `full_names`."""
+    """Local parts like `ana.souza`, in lowercase ASCII letters, from positions as in `full_names`."""
     return _given_with_surname(".", "slug").take(_pair(given, surname))
 
 
 @cache
 def _given_with_surname(separator: str, column: str) -> pa.StringArray:
-    """Join every given name with every surname, given name by given name: some 50,000, about 1 MiB."""
+    """Every given name with every surname, given name by given name: some 50,000, about 1 MiB."""
     pairs = [given[column] + separator + surname[column] for given in _GIVEN for surname in _SURNAMES]
     return pa.array(pairs, pa.string())
 
 
 @cache
 def _second_surnames() -> pa.StringArray:
-    """Give an empty string, then every surname with a space in front."""
+    """An empty string, then every surname with a space in front."""
     return pa.array(["", *(f" {row['name']}" for row in _SURNAMES)], pa.string())
 
 

@@ -64,7 +64,7 @@ _CODES: Final = np.array(AREA_CODES, dtype=np.uint64)
 
 
 def mobile_numbers(area: NDArray[np.integer], digits: NDArray[np.uint64]) -> pa.StringArray:
-    """Compose E.164 numbers from positions in AREA_CODES and numbers of eight digits.
+    """E.164 numbers from positions in AREA_CODES and numbers of eight digits.
 
     Raises ValueError when a number has more than eight digits.
     """
@@ -75,7 +75,7 @@ def mobile_numbers(area: NDArray[np.integer], digits: NDArray[np.uint64]) -> pa.
 
 
 def is_valid(numbers: Strings) -> pa.BooleanArray:
-    """Tell whether each string is a mobile number in E.164 with an area code in use; false for null."""
+    """Whether each string is a mobile number in E.164 with an area code in use; false for null."""
     values, valid = parsed(numbers, _DIGITS, prefix="+")
     country_and_area, subscriber = np.divmod(values, np.uint64(10**9))
     country, area = np.divmod(country_and_area, np.uint64(100))

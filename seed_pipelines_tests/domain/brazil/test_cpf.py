@@ -43,9 +43,7 @@ def test_equal_digits_and_other_shapes_are_invalid() -> None:
 
 def test_forbidden_bases_are_exactly_those_of_equal_digits() -> None:
     """They complete to eleven equal digits."""
-    assert cpf.full(np.array(cpf.FORBIDDEN, dtype=np.uint64)).tolist() == [
-        int(str(d) * 11) for d in range(10)
-    ]
+    assert cpf.full(np.array(cpf.FORBIDDEN, dtype=np.uint64)).tolist() == [int(str(d) * 11) for d in range(10)]
 
 
 def test_index_and_base_are_inverse_and_pass_over_the_forbidden_bases() -> None:

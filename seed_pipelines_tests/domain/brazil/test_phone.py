@@ -14,9 +14,7 @@ PLAN = re.compile(r"\+55(?:[14689][1-9]|2[12478]|3[1-578]|5[13-5]|7[13-579])9[0-
 
 def test_every_area_code_of_the_plan_is_there_and_no_other() -> None:
     """67 codes."""
-    assert list(phone.AREA_CODES) == [
-        code for code in range(100) if PLAN.fullmatch(f"+55{code:02d}900000000")
-    ]
+    assert list(phone.AREA_CODES) == [code for code in range(100) if PLAN.fullmatch(f"+55{code:02d}900000000")]
     assert len(phone.AREA_CODES) == len(phone.AREA_WEIGHTS) == 67
 
 
