@@ -1,0 +1,194 @@
+"""The S3 emulator of the local stack (ministack), on loopback, with its objects on disk."""
+
+import configparser
+import io
+import os
+import secrets
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from seed_pipelines.errors import StackUnavailable
+from seed_pipelines.local.children import Child, Record, serve, start, stop
+from seed_pipelines.local.paths import StackPaths, write_private
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+REGION: Final = "us-east-1"
+BUCKET: Final = "seed-pipelines"
+
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 10.0
+_KEY_ID: Final = "aws_access_key_id"
+_SECRET: Final = "aws_secret_access_key"  # noqa: S105  # the name of a setting
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """The server of one stack."""
+
+    paths: StackPaths
+    emulator: Path | None
+    """The emulator's command; None if it is not installed."""
+    name: str = "s3"
+
+    @property
+    def record(self) -> Record:
+        """What is on record about its process."""
+        return Record(self.paths.run / f"{self.name}.json")
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        child = self.record.read()
+        return f"http://127.0.0.1:{child.port}" if child and child.port else ""
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps its data."""
+        return self.paths.s3
+
+    @property
+    def log(self) -> Path:
+        """What it has to say."""
+        return self.paths.logs / f"{self.name}.log"
+
+    def start(self) -> Child:
+        """Start the server, or return the one that runs; StackUnavailable if it does not start."""
+        running = self.record.running()
+        if running is not None and self._answers():
+            return running
+        self.stop()
+        return serve(
+            self.record,
+            self._launched,
+            self._answers,
+            what="The S3 emulator",
+            seconds=_START_SECONDS,
+            log=self.log,
+        )
+
+    def client(self) -> "S3Client":
+        """Connect with the stack's credentials."""
+        known = self._credentials()
+        return boto3.client(
+            "s3",
+            endpoint_url=self.address,
+            aws_access_key_id=known[_KEY_ID],
+            aws_secret_access_key=known[_SECRET],
+            region_name=REGION,
+            config=Config(
+                connect_timeout=5,
+                read_timeout=10,
+                retries={"max_attempts": 1},
+                s3={"addressing_style": "path"},
+                proxies={},
+            ),
+        )
+
+    def healthy(self) -> bool:
+        """Whether the recorded process serves its port and the bucket, with versions and object lock."""
+        if not self._answers():
+            return False
+        client = self.client()
+        try:
+            versions = client.get_bucket_versioning(Bucket=BUCKET)
+            client.get_object_lock_configuration(Bucket=BUCKET)
+        except (BotoCoreError, ClientError):
+            return False
+        return versions.get("Status") == "Enabled"
+
+    def stop(self) -> None:
+        """End the recorded server."""
+        child = self.record.read()
+        if child is not None:
+            stop(child, gently=signal.SIGTERM, seconds=_STOP_SECONDS)
+
+    def provision(self) -> None:
+        """Make the bucket, with versions and object lock.
+
+        Both are set again where they are missing: the emulator writes a bucket's settings only when it is asked
+        to end, so a killed one comes back with its objects and without them.
+        """
+        client = self.client()
+        if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+            client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
+        if client.get_bucket_versioning(Bucket=BUCKET).get("Status") != "Enabled":
+            client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        try:
+            client.get_object_lock_configuration(Bucket=BUCKET)
+        except ClientError:
+            client.put_object_lock_configuration(
+                Bucket=BUCKET, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+            )
+
+    def _launched(self, port: int) -> Child:
+        if self.emulator is None:
+            raise StackUnavailable(_NOT_INSTALLED)
+        known = self._credentials()
+        temporary = self.data / "tmp"
+        temporary.mkdir(mode=0o700, exist_ok=True)
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(self.data),
+            "TMPDIR": str(temporary),
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "SERVICES": "s3",
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": known[_KEY_ID],
+            "AWS_SECRET_ACCESS_KEY": known[_SECRET],
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self.data / "objects"),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self.data / "state"),
+            "LOG_LEVEL": "WARNING",
+        }
+        return start(self.record, [str(self.emulator)], log=self.log, environment=environment, cwd=self.data, port=port)
+
+    def _answers(self) -> bool:
+        child = self.record.running()
+        if child is None or not child.listens():
+            return False
+        try:
+            self.client().list_buckets()
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+    def _credentials(self) -> dict[str, str]:
+        file = configparser.ConfigParser(interpolation=None)
+        file.read(self.paths.s3_credentials)
+        if not file.has_option("default", _KEY_ID) or not file.has_option("default", _SECRET):
+            file["default"] = {_KEY_ID: f"seed{secrets.token_hex(8)}", _SECRET: secrets.token_hex(20)}
+            text = io.StringIO()
+            file.write(text)
+            write_private(self.paths.s3_credentials, text.getvalue())
+        return dict(file["default"])
+
+
+_NOT_INSTALLED: Final = (
+    "The S3 emulator is not installed. Install it beside the project: `python -m venv .venv-s3` and"
+    " `.venv-s3/bin/pip install --require-hashes -r requirements-s3-emulator.lock`; or name its command"
+    " in SEED_S3_EMULATOR."
+)
+
+
+def find_emulator(project_dir: Path, named: str | None) -> Path | None:
+    """Find the emulator's command: the one named, else in the project's `.venv-s3`, else on the PATH."""
+    if named:
+        return Path(named).expanduser().resolve()
+    beside = project_dir / ".venv-s3" / "bin" / "ministack"
+    if beside.exists():
+        return beside
+    found = shutil.which("ministack")
+    return Path(found) if found else None
