@@ -1,32 +1,33 @@
 """Everything this program refuses or cannot do, each with its problem type (RFC 9457) and exit code.
 
-    SeedError
-    ├── ValidationFailure            exit 2
-    │   ├── ManifestInvalid          422 manifest_invalid
-    │   ├── ManifestHashMismatch     422 manifest_hash_mismatch
-    │   ├── CapExceeded              422 cap_exceeded
-    │   ├── TenantMismatch           422 tenant_mismatch
-    │   ├── PartitionsNotSelected    422 partitions_not_selected
-    │   ├── ReferenceDatetimeDrift   409 reference_datetime_drift
-    │   ├── MaskingKeyChanged        409 masking_key_changed
-    │   ├── DatasetInUse             409 dataset_in_use
-    │   ├── TargetMismatch           422 target_mismatch
-    │   ├── ParquetMismatch          409 parquet_mismatch
-    │   └── ChecksFailed             422 checks_failed
-    ├── ConcurrencyRefusal           exit 3
-    │   ├── LeaseHeld                409 lease_held
-    │   └── LeaseLost                409 lease_lost
-    ├── DependencyUnavailable        exit 4
-    │   ├── DatabaseUnavailable      503 database_unavailable
-    │   ├── VaultUnavailable         503 vault_unavailable
-    │   ├── StorageUnavailable       503 storage_unavailable
-    │   └── StackUnavailable         503 stack_unavailable
-    ├── LimitRefusal                 exit 5
-    │   └── OutsideWindow            409 outside_window
-    └── AccessRefusal                exit 6
-        ├── TenantUnknown            404 tenant_unknown
-        ├── RlsNotEnforced           503 rls_not_enforced
-        └── Forbidden                403 forbidden
+SeedError
+├── ValidationFailure            exit 2
+│   ├── ManifestInvalid          422 manifest_invalid
+│   ├── ManifestHashMismatch     422 manifest_hash_mismatch
+│   ├── CapExceeded              422 cap_exceeded
+│   ├── TenantMismatch           422 tenant_mismatch
+│   ├── CanaryOutOfScope         422 canary_out_of_scope
+│   ├── PartitionsNotSelected    422 partitions_not_selected
+│   ├── ReferenceDatetimeDrift   409 reference_datetime_drift
+│   ├── MaskingKeyChanged        409 masking_key_changed
+│   ├── DatasetInUse             409 dataset_in_use
+│   ├── TargetMismatch           422 target_mismatch
+│   ├── ParquetMismatch          409 parquet_mismatch
+│   └── ChecksFailed             422 checks_failed
+├── ConcurrencyRefusal           exit 3
+│   ├── LeaseHeld                409 lease_held
+│   └── LeaseLost                409 lease_lost
+├── DependencyUnavailable        exit 4
+│   ├── DatabaseUnavailable      503 database_unavailable
+│   ├── VaultUnavailable         503 vault_unavailable
+│   ├── StorageUnavailable       503 storage_unavailable
+│   └── StackUnavailable         503 stack_unavailable
+├── LimitRefusal                 exit 5
+│   └── OutsideWindow            409 outside_window
+└── AccessRefusal                exit 6
+    ├── TenantUnknown            404 tenant_unknown
+    ├── RlsNotEnforced           503 rls_not_enforced
+    └── Forbidden                403 forbidden
 """
 
 from typing import Any, ClassVar, Final
@@ -94,6 +95,13 @@ class TenantMismatch(ValidationFailure):
 
     code = "tenant_mismatch"
     title = "The manifest belongs to another tenant, environment or mode"
+
+
+class CanaryOutOfScope(ValidationFailure):
+    """The manifest is a canary for other tenants."""
+
+    code = "canary_out_of_scope"
+    title = "The canary does not include this tenant"
 
 
 class PartitionsNotSelected(ValidationFailure):

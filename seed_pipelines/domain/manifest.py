@@ -166,9 +166,7 @@ def manifest_hash(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(document))).hexdigest()
 
 
-def inspect(
-    document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[str]
-) -> tuple[Issue, ...]:
+def inspect(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[str]) -> tuple[Issue, ...]:
     """Everything that is wrong with a document, by schema, rules, catalogue and hash.
 
     `generated` names the entities that this version can generate.

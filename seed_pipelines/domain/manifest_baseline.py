@@ -33,9 +33,7 @@ def minimal_baseline(
         "mode": "baseline",
         "reference_datetime": reference.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "window": {"start_utc": "00:00", "end_utc": "06:00"},
-        "volumetry": {
-            entity: {"cap": catalogue.entities[entity].base} for entity in ("customers", "bank_accounts")
-        },
+        "volumetry": {entity: {"cap": catalogue.entities[entity].base} for entity in ("customers", "bank_accounts")},
         "rate_limit": {"limit": 120, "window_seconds": 60},
         "backoff": {"base_seconds": 1, "jitter_factor": 0.1, "max_retries": 3, "max_interval_seconds": 60},
         "ttl": {"baseline_days": 1},

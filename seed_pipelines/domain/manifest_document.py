@@ -135,11 +135,7 @@ def _refuse_deep_json(text: str) -> None:
             depth -= 1
         if depth > DEEPEST_NESTING:
             line = text.count("\n", 0, match.start()) + 1
-            refuse(
-                Issue(
-                    "", "too_deep", f"nested too deeply at line {line}", f"at most {DEEPEST_NESTING} levels"
-                )
-            )
+            refuse(Issue("", "too_deep", f"nested too deeply at line {line}", f"at most {DEEPEST_NESTING} levels"))
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -167,9 +163,7 @@ def _plain(value: object, path: tuple[str | int, ...], issues: list[Issue], budg
     if isinstance(value, str):
         _check_text(value, path, issues)
     elif isinstance(value, float) and not math.isfinite(value):
-        issues.append(
-            Issue(pointer(path), "not_a_number", "the number is too large", "finite decimal numbers")
-        )
+        issues.append(Issue(pointer(path), "not_a_number", "the number is too large", "finite decimal numbers"))
     return value
 
 

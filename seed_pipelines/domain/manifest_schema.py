@@ -96,9 +96,7 @@ def _required(
             yield ValidationError("it is missing", path=(key,), schema={"allowed": allowed})
 
 
-def _unknown(
-    _validator: Validator, _forbidden: bool, instance: object, schema: Schema
-) -> Iterator[ValidationError]:
+def _unknown(_validator: Validator, _forbidden: bool, instance: object, schema: Schema) -> Iterator[ValidationError]:
     known = schema.get("properties", {})
     for key in instance if isinstance(instance, dict) else ():
         if key not in known:
@@ -106,9 +104,7 @@ def _unknown(
             yield ValidationError("the key is unknown", path=(key,), schema={"allowed": allowed})
 
 
-def _pattern(
-    _validator: Validator, pattern: str, instance: object, _schema: Schema
-) -> Iterator[ValidationError]:
+def _pattern(_validator: Validator, pattern: str, instance: object, _schema: Schema) -> Iterator[ValidationError]:
     if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
         yield ValidationError("it does not match")
 

@@ -102,9 +102,7 @@ class YamlReader:
         written: str = event.value
         value = written if event.style else plain_scalar(written)
         if isinstance(value, float) and not math.isfinite(value):
-            self._add(
-                path, "not_a_number", "the number is too large or too long", "finite decimal numbers", event
-            )
+            self._add(path, "not_a_number", "the number is too large or too long", "finite decimal numbers", event)
         return value
 
     def _sequence(self, path: Path, events: Iterator[yaml.Event]) -> list[Any]:
@@ -133,9 +131,7 @@ class YamlReader:
             return f"(key {self.nodes})"
         key: str = event.value
         if len(key) > LONGEST_KEY:
-            self._add(
-                path, "key_too_long", f"the key {shown(key)}", f"at most {LONGEST_KEY} characters", event
-            )
+            self._add(path, "key_too_long", f"the key {shown(key)}", f"at most {LONGEST_KEY} characters", event)
             key = shown(key)
         self._node(event, (*path, key), events)
         if key == "<<" and not event.style:
@@ -145,9 +141,7 @@ class YamlReader:
     def _count(self, path: Path, event: yaml.Event) -> None:
         self.nodes += 1
         if self.nodes > self.most_nodes:
-            self._add(
-                (), "too_many_nodes", "too many keys, values and items", f"at most {self.most_nodes:,}", event
-            )
+            self._add((), "too_many_nodes", "too many keys, values and items", f"at most {self.most_nodes:,}", event)
             raise _LimitError
         if len(path) > self.deepest:
             self._add((), "too_deep", "nested too deeply", f"at most {self.deepest} levels", event)

@@ -1,0 +1,73 @@
+# Two commands for a newcomer: `make run` and `make test`. Everything else is behind `make help`.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+TENANT_A := $(shell $(PYTHON) -c "import uuid; print(uuid.uuid5(uuid.NAMESPACE_DNS, 'tenant-a.seed-pipelines.example'))")
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: setup
+setup: .venv/installed .venv-s3/installed ## Virtual environments with the locked packages
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The S3 emulator pins a botocore of its own.
+.venv-s3/installed: requirements-s3-emulator.lock
+	$(PYTHON) -m venv .venv-s3
+	.venv-s3/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-s3-emulator.lock
+	@touch $@
+
+.PHONY: up
+up: setup ## Start the local stack: PostgreSQL, OpenBao, S3
+	@$(BIN)/seed-data up
+
+.PHONY: down
+down: ## Stop the local stack; its data stays
+	@$(BIN)/seed-data down
+
+.PHONY: run
+run: setup ## Seed the staging manifest of tenant-a on the local stack
+	@$(BIN)/seed-data up --quiet
+	@$(BIN)/seed_data --tenant-id $(TENANT_A) --environment staging --manifest-path manifests/staging/tenant-a.yaml \
+	  --requested-by "$${USER:-make}" --override-window "make run: a demonstration on the local stack"
+	@echo "The stack keeps running: 'make ui' opens Dagster, 'make down' stops it."
+
+.PHONY: ui
+ui: setup ## Open the Dagster UI on the local stack (Ctrl-C stops it)
+	@$(BIN)/seed-data up --quiet
+	@$(BIN)/seed-data ui
+
+.PHONY: test
+test: setup ## All tests, with the real servers
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+.PHONY: lint
+lint: setup ## Style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: setup ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: setup ## The benchmarks' tables
+	$(BIN)/python -m seed_pipelines_tests.benchmarks
+
+.PHONY: lock
+lock: setup ## Resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --extra local --group dev -o requirements.lock --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 --upgrade
+	$(BIN)/uv pip compile --group s3-emulator -o requirements-s3-emulator.lock --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 --upgrade

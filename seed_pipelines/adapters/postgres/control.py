@@ -1,0 +1,127 @@
+"""The control tables, as the use cases see them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore, Status
+from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory
+
+
+class PostgresControl:
+    """Tenants, roles, seed runs and leases of one environment's database, reached by the control login."""
+
+    def __init__(self, database: Database, lease_ttl_seconds: float) -> None:
+        self._database = database
+        self._tenants = TenantDirectory(database)
+        self._runs = SeedRunStore(database)
+        self._leases = LeaseStore(database, lease_ttl_seconds)
+
+    def ping(self) -> None:
+        """DatabaseUnavailable if the server does not answer."""
+        self._database.ping()
+
+    def environment(self) -> str:
+        """The environment this database belongs to."""
+        return self._tenants.environment()
+
+    def tenant(self, wanted: UUID | str) -> Tenant:
+        """The tenant of an id or a slug; TenantUnknown."""
+        return self._tenants.by_id(wanted) if isinstance(wanted, UUID) else self._tenants.by_slug(wanted)
+
+    def subject(self) -> str:
+        """The login that the database authenticated."""
+        return self._tenants.subject()
+
+    def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
+        """The roles granted to the subject."""
+        return self._tenants.roles(tenant_id, environment)
+
+    def acquire(
+        self,
+        tenant_id: UUID,
+        environment: str,
+        seed_run_id: UUID,
+        holder: str,
+        holder_finished: Callable[[str], bool],
+    ) -> Lease:
+        """Take, take over or join the lease; LeaseHeld."""
+        return self._leases.acquire(tenant_id, environment, seed_run_id, holder, holder_finished)
+
+    def heartbeat(self, lease: Lease) -> None:
+        """Keep the lease alive; LeaseLost."""
+        self._leases.heartbeat(lease)
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; nothing happens if it is no longer ours."""
+        self._leases.release(lease)
+
+    def open_run(
+        self,
+        *,
+        tenant_id: UUID,
+        environment: str,
+        profile: str,
+        origin: str,
+        manifest_hash: str,
+        mode: str,
+        idempotency_key: str,
+        requested_by: str,
+        claimed_roles: Sequence[str],
+        window_override_reason: str | None,
+    ) -> SeedRun:
+        """The running seed run of an origin: a new one, or the one it opened before."""
+        return self._runs.open(
+            tenant_id=tenant_id,
+            environment=environment,
+            profile=profile,
+            origin=origin,
+            manifest_hash=manifest_hash,
+            mode=mode,
+            idempotency_key=idempotency_key,
+            requested_by=requested_by,
+            claimed_roles=claimed_roles,
+            window_override_reason=window_override_reason,
+        )
+
+    def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
+        """The seed run that an origin opened, or None."""
+        return self._runs.find(origin, tenant_id, environment, profile)
+
+    def fence_run(self, run: SeedRun, lease: Lease) -> None:
+        """Record the token a seed run holds; whoever ran before it under the same lease is over."""
+        self._runs.fence(run, lease.token)
+
+    def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
+        """Record how a seed run ended."""
+        self._runs.finish(seed_run_id, status, problem)
+
+    def record_shard(self, seed_run_id: UUID, shard_key: str, report: Mapping[str, Any]) -> None:
+        """Record a shard's integrity report, replacing an earlier one of the same seed run."""
+        with self._database.connection() as connection:
+            connection.execute(
+                "INSERT INTO seed.shard_report (tenant_id, seed_run_id, shard_key, passed, report)"
+                " SELECT tenant_id, seed_run_id, %(shard)s, %(passed)s, %(report)s FROM seed.seed_run"
+                " WHERE seed_run_id = %(run)s"
+                " ON CONFLICT (tenant_id, seed_run_id, shard_key) DO UPDATE"
+                " SET passed = excluded.passed, report = excluded.report, recorded_at = clock_timestamp()",
+                {
+                    "run": seed_run_id,
+                    "shard": shard_key,
+                    "passed": report["passed"],
+                    "report": Jsonb(dict(report)),
+                },
+            )
+
+    def shard_reports(self, seed_run_id: UUID) -> Mapping[str, Mapping[str, Any]]:
+        """Shard key -> its integrity report, in the order of the shards."""
+        with self._database.connection() as connection:
+            found = connection.execute(
+                "SELECT shard_key, report FROM seed.shard_report WHERE seed_run_id = %s ORDER BY shard_key",
+                [seed_run_id],
+            ).fetchall()
+        return {str(key): report for key, report in found}

@@ -1,0 +1,100 @@
+"""The seeded tables, as the use cases see them: verified, loaded, read back and purged under row level security."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+
+from seed_pipelines.adapters.postgres import loading, readback
+from seed_pipelines.adapters.postgres.checkpoints import CheckpointStore, ShardCheckpoint
+from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.loading import LoadedShard
+from seed_pipelines.adapters.postgres.row_security import verify_row_security
+from seed_pipelines.adapters.postgres.target import verify_target
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.plan import IdRange
+
+
+class PostgresTables:
+    """The tables of one environment's database, reached by the data login."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ping(self) -> None:
+        """DatabaseUnavailable if the server does not answer."""
+        self._database.ping()
+
+    def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
+        """What was tried; RlsNotEnforced with every hole."""
+        return asdict(verify_row_security(self._database, tenant, tables))
+
+    def verify_columns(self, entities: Sequence[Entity]) -> None:
+        """TargetMismatch if a table does not fit its entity."""
+        verify_target(self._database, entities)
+
+    def checkpoints(self, tenant_id: UUID, environment: str) -> tuple[ShardCheckpoint, ...]:
+        """What is loaded for a tenant and environment."""
+        return CheckpointStore(self._database).of(tenant_id, environment)
+
+    def load(
+        self,
+        lease: Lease,
+        checkpoint: ShardCheckpoint,
+        ids: IdRange,
+        tables: Sequence[tuple[Entity, Iterable[pa.RecordBatch]]],
+    ) -> LoadedShard:
+        """Replace a shard in one transaction; see `loading.load_shard` for what it raises."""
+        low, high = _uuids(ids)
+        return loading.load_shard(
+            self._database,
+            lease.tenant_id,
+            lease=lease,
+            checkpoint=checkpoint,
+            id_low=low,
+            id_high=high,
+            tables=tables,
+        )
+
+    def read(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> pa.Table:
+        """The seeded rows of an id range, in id order."""
+        batches = readback.read_rows(self._database, tenant_id, entity, *_uuids(ids))
+        return pa.Table.from_batches(batches, entity.schema)
+
+    def duplicates(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> Mapping[str, int]:
+        """Unique key -> rows of the range that share it with another row of the tenant."""
+        return {
+            ", ".join(key): readback.duplicates(self._database, tenant_id, entity, key, *_uuids(ids))
+            for key in entity.unique
+        }
+
+    def orphans(
+        self, tenant_id: UUID, entity: Entity, parents: Mapping[str, Entity], ids: IdRange
+    ) -> Mapping[str, int]:
+        """Referencing column -> rows of the range whose parent does not exist."""
+        return {
+            column: readback.orphans(self._database, tenant_id, entity, parent, column, *_uuids(ids))
+            for column, parent in parents.items()
+        }
+
+    def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
+        """Delete a dataset and its checkpoints in one transaction; rows deleted per entity."""
+        low, high = _uuids(ids)
+        return loading.purge_dataset(
+            self._database,
+            lease.tenant_id,
+            lease=lease,
+            profile=profile,
+            id_low=low,
+            id_high=high,
+            entities=entities,
+        )
+
+
+def _uuids(ids: IdRange) -> tuple[UUID, UUID | None]:
+    low, high = ids
+    return UUID(bytes=low), None if high is None else UUID(bytes=high)

@@ -1,0 +1,174 @@
+"""What `seed_data` says when it is done: a table for people, JSON for machines, an exit code for pipelines."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dagster import DagsterInstance
+from dagster._core.execution.stats import RunStepKeyStatsSnapshot
+from rich.console import Console
+from rich.table import Table
+
+from seed_pipelines.errors import ChecksFailed
+from seed_pipelines.seeding.rehearsal import Rehearsal
+from seed_pipelines.seeding.reporting import summarize
+from seed_pipelines.seeding.seed_run import Session
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """How long a step of the run took."""
+
+    step: str
+    seconds: float
+    rows: int | None
+    """Rows it handled; None where it handles none."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run or a dry run ended."""
+
+    title: str
+    facts: Mapping[str, str]
+    planned: Mapping[str, int]
+    landed: Mapping[str, int]
+    roots: Mapping[str, str]
+    digest: str
+    checks: Sequence[Mapping[str, Any]]
+    steps: Sequence[StepTime] = ()
+    seconds: float = 0.0
+    problem: Mapping[str, Any] | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the exit code of the problem."""
+        return 0 if self.problem is None else int(self.problem["exit_code"])
+
+    @classmethod
+    def of_run(
+        cls,
+        session: Session,
+        problem: Mapping[str, Any] | None,
+        instance: DagsterInstance,
+        run_id: str,
+        seconds: float,
+    ) -> "RunOutcome":
+        """The outcome of a Dagster run, from the checkpoints and reports it left in the database."""
+        summary = summarize(session)
+        reports = session.services.control.shard_reports(session.run.seed_run_id).values()
+        return cls(
+            title="seeded" if problem is None else "failed",
+            facts={
+                "tenant": f"{session.tenant.slug} ({session.tenant.tenant_id})",
+                "environment": session.run.environment,
+                "mode": session.run.mode,
+                "manifest_hash": session.run.manifest_hash,
+                "seed_run_id": str(session.run.seed_run_id),
+                "dagster_run_id": run_id,
+                "fencing_token": str(session.lease.token),
+                "shards": f"{summary.shards_loaded} of {summary.shards_planned}",
+                **(
+                    {"window overridden": session.run.window_override_reason}
+                    if session.run.window_override_reason
+                    else {}
+                ),
+            },
+            planned=session.plan.rows,
+            landed=summary.rows,
+            roots=summary.roots,
+            digest=summary.digest if summary.is_complete else "",
+            checks=[check for report in reports for check in report["checks"]],
+            steps=[_step_time(stats, session) for stats in instance.get_run_step_stats(run_id)],
+            seconds=seconds,
+            problem=problem,
+        )
+
+    @classmethod
+    def of_rehearsal(cls, rehearsal: Rehearsal) -> "RunOutcome":
+        """The outcome of a dry run."""
+        metadata = rehearsal.plan.manifest.metadata
+        failed = [result.name for result in rehearsal.results if not result.passed]
+        return cls(
+            title="dry run",
+            facts={
+                "tenant": metadata.tenant,
+                "environment": metadata.environment,
+                "mode": rehearsal.plan.manifest.mode,
+                "manifest_hash": rehearsal.plan.manifest.integrity.manifest_hash,
+                "shards": str(len(rehearsal.plan.shards)),
+                "files": rehearsal.files[0].uri if rehearsal.files else "none",
+            },
+            planned=rehearsal.plan.rows,
+            landed=rehearsal.rows,
+            roots=rehearsal.roots,
+            digest=rehearsal.digest,
+            checks=[result.as_dict() for result in rehearsal.results],
+            problem=_checks_failed(failed) if failed else None,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as JSON."""
+        return {
+            "outcome": self.title,
+            "exit_code": self.exit_code,
+            **self.facts,
+            "planned_rows": dict(self.planned),
+            "rows": dict(self.landed),
+            "roots": dict(self.roots),
+            "digest": self.digest,
+            "checks": list(self.checks),
+            "seconds": round(self.seconds, 3),
+            "problem": self.problem,
+        }
+
+
+def print_outcome(outcome: RunOutcome, console: Console) -> None:
+    """The tables for people."""
+    facts = Table(title=f"seed_data: {outcome.title}", show_header=False, title_justify="left")
+    for name, value in outcome.facts.items():
+        facts.add_row(name, value)
+    console.print(facts)
+    rows = Table("entity", "rows planned", "rows landed", "digest", title="what was done", title_justify="left")
+    for name, planned in outcome.planned.items():
+        rows.add_row(name, f"{planned:,}", f"{outcome.landed.get(name, 0):,}", outcome.roots.get(name, "")[:16])
+    console.print(rows)
+    if outcome.steps:
+        console.print(_steps_table(outcome))
+    console.print(_checks_table(outcome.checks))
+    console.print(f"dataset digest {outcome.digest or 'known when every shard is loaded'}", soft_wrap=True)
+
+
+def _steps_table(outcome: RunOutcome) -> Table:
+    table = Table(
+        "step",
+        "rows",
+        "seconds",
+        "rows/s",
+        title=f"steps ({outcome.seconds:.1f} s in all)",
+        title_justify="left",
+    )
+    for step in outcome.steps:
+        rows = "" if step.rows is None else f"{step.rows:,}"
+        rate = "" if not step.rows or not step.seconds else f"{step.rows / step.seconds:,.0f}"
+        table.add_row(step.step, rows, f"{step.seconds:.2f}", rate)
+    return table
+
+
+def _checks_table(checks: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("check", "shards", "result", title="checks, read back from what landed", title_justify="left")
+    for name in dict.fromkeys(check["name"] for check in checks):
+        found = [check for check in checks if check["name"] == name]
+        red = [check["shard"] for check in found if not check["passed"]]
+        table.add_row(name, str(len(found)), f"[red]FAILED in {', '.join(red)}" if red else "[green]passed")
+    return table
+
+
+def _step_time(stats: RunStepKeyStatsSnapshot, session: Session) -> StepTime:
+    name = stats.step_key.rsplit("__", 1)[-1]
+    counts = {**session.plan.rows, "database": session.plan.total_rows}
+    return StepTime(name, (stats.end_time or 0.0) - (stats.start_time or 0.0), counts.get(name))
+
+
+def _checks_failed(names: Sequence[str]) -> Mapping[str, Any]:
+    return ChecksFailed(f"Checks failed: {', '.join(sorted(set(names)))}.", checks=sorted(set(names))).problem()

@@ -1,0 +1,191 @@
+"""`seed_data`: seed one manifest, with the flags and exit codes of the source document."""
+
+import json
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import click
+from dagster import DagsterInstance
+from rich.console import Console
+
+from seed_pipelines.cli.outcome import RunOutcome, print_outcome
+from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.manifest import Manifest, read_manifest
+from seed_pipelines.domain.manifest_baseline import minimal_baseline
+from seed_pipelines.errors import SeedError, StackUnavailable, StorageUnavailable
+from seed_pipelines.local.environment import use_local_stack
+from seed_pipelines.orchestration.launch import launch
+from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.resources import SeedingFromSettings
+from seed_pipelines.orchestration.settings import Settings
+from seed_pipelines.seeding.rehearsal import rehearse
+from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.seed_run import abandon, enter, held
+from seed_pipelines.seeding.services import Services
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--tenant-id", type=click.UUID, required=True, help="Tenant whose data is seeded.")
+@click.option("--environment", type=click.Choice(ENVIRONMENTS), required=True)
+@click.option(
+    "--manifest-path",
+    type=click.Path(path_type=Path),
+    help="Default: <manifests>/<environment>/<tenant>.yaml; without that file, a minimal baseline.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    help="Default: the manifest's. Another than the manifest's is an error.",
+)
+@click.option("--dry-run", is_flag=True, help="Generate, mask and check without touching the database; at any hour.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where a dry run writes. Default: <state>/dry-run/<hash>.",
+)
+@click.option("--idempotency-key", help="Recorded with the run. Default: seed-data:<manifest_hash>.")
+@click.option("--role", "roles", multiple=True, envvar="SEED_ROLES", help="Role the caller claims (repeatable).")
+@click.option("--requested-by", envvar="SEED_REQUESTED_BY", default="", help="Name the caller claims.")
+@click.option(
+    "--override-window",
+    metavar="REASON",
+    help="Run outside the window, as a seed-admin; the report shows why.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on stdout.")
+def seed_data(**options: Any) -> None:
+    """Generate, mask, load, check and report the synthetic data of one manifest.
+
+    Exit codes: 0 done; 2 validation, tenant mismatch, drift or failed checks; 3 lease held; 4 a needed service is
+    away; 5 outside the window; 6 row level security, tenant or role. The reason is on stderr as Problem Details.
+    """
+    try:
+        outcome = _seed(**options)
+    except SeedError as error:
+        click.echo(json.dumps(error.problem(), indent=2, default=str), err=True)
+        raise SystemExit(error.exit_code) from error
+    if options["as_json"]:
+        click.echo(json.dumps(outcome.as_dict(), indent=2))
+    else:
+        print_outcome(outcome, Console())
+    if outcome.problem is not None:
+        click.echo(json.dumps(outcome.problem, indent=2), err=True)
+    raise SystemExit(outcome.exit_code)
+
+
+def _seed(
+    tenant_id: UUID,
+    environment: str,
+    manifest_path: Path | None,
+    mode: str | None,
+    roles: tuple[str, ...],
+    requested_by: str,
+    override_window: str | None,
+    idempotency_key: str | None,
+    dry_run: bool,
+    output: Path | None,
+    as_json: bool,
+) -> RunOutcome:
+    use_local_stack()
+    settings = Settings()
+    instance = _instance()
+    seeding = SeedingFromSettings(settings)
+    services = seeding.services(environment, instance)
+    run_id = str(uuid4())
+    source = _ManifestSource(settings, services, tenant_id, environment, mode, manifest_path)
+    request = SeedRequest(
+        origin=run_id,
+        tenant=tenant_id,
+        environment=environment,
+        read_manifest=source,
+        mode=mode,
+        requested_by=requested_by,
+        claimed_roles=roles,
+        window_override=override_window,
+        idempotency_key=idempotency_key,
+    )
+    if dry_run:
+        return RunOutcome.of_rehearsal(rehearse(services, request, lambda h: _output(settings, output, h)))
+    started = datetime.now(UTC)
+    session = enter(services, request)
+    _announce(as_json, session.run.manifest_hash, str(session.run.seed_run_id), session.run.idempotency_key)
+    with held(session):
+        job = ManifestJob(session.manifest, session.plan, source.path)
+        try:
+            problem = launch(job, seeding, instance, run_id)
+        except BaseException as error:
+            abandon(session, error)
+            raise
+        return RunOutcome.of_run(session, problem, instance, run_id, (datetime.now(UTC) - started).total_seconds())
+
+
+class _ManifestSource:
+    """Finds the manifest of a command: the file named, the tenant's own in its folder, or a minimal baseline."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        tenant_id: UUID,
+        environment: str,
+        mode: str | None,
+        named: Path | None,
+    ) -> None:
+        self._settings, self._services, self._tenant_id = settings, services, tenant_id
+        self._environment, self._mode, self._named = environment, mode, named
+        self.path: Path | None = None
+
+    def __call__(self) -> Manifest:
+        slug = self._services.control.tenant(self._tenant_id).slug
+        default = self._settings.manifests_dir / self._environment / f"{slug}.yaml"
+        path = self._named or default
+        if path.exists():
+            self.path = path
+            return SeedingFromSettings(self._settings).read_manifest(path)
+        return self._baseline(slug, path)
+
+    def _baseline(self, slug: str, missing: Path) -> Manifest:
+        loaded = self._services.target.checkpoints(self._tenant_id, self._environment)
+        midnight = datetime.combine(datetime.now(UTC).date(), time(), UTC)
+        reference = next((c.reference_datetime for c in loaded if c.profile == "default"), midnight)
+        salt_version = next((c.salt_version for c in loaded), "v1")
+        click.echo(
+            f"warning: {missing} does not exist; running a minimal baseline made in memory, with reference_datetime "
+            f"{reference:%Y-%m-%dT%H:%M:%SZ}. Point --manifest-path at a versioned manifest.",
+            err=True,
+        )
+        catalogue = self._settings.catalogue
+        document = minimal_baseline(
+            slug,
+            self._environment,
+            reference_datetime=reference,
+            catalogue=catalogue,
+            salt_version=salt_version,
+        )
+        return read_manifest(document, catalogue, [entity.name for entity in ENTITIES])
+
+
+def _instance() -> DagsterInstance:
+    try:
+        return DagsterInstance.get()
+    except Exception as error:
+        raise StackUnavailable(
+            "Dagster's instance cannot be opened: start the local stack with `seed-data up`, or set DAGSTER_HOME and "
+            f"SEED_DAGSTER_POSTGRES_URL. ({type(error).__name__})"
+        ) from error
+
+
+def _output(settings: Settings, wanted: Path | None, manifest_hash: str) -> str:
+    path = wanted or settings.state_dir / "dry-run" / manifest_hash[:12]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(f"{path}: {error.strerror}") from error
+    return str(path)
+
+
+def _announce(as_json: bool, manifest_hash: str, seed_run_id: str, idempotency_key: str) -> None:
+    if not as_json:
+        click.echo(f"manifest_hash={manifest_hash}\nidempotency_key={idempotency_key}\nseed_run_id={seed_run_id}")

@@ -1,0 +1,78 @@
+"""How the rows of a child entity hang on customers: exactly as many as planned, unevenly, and only appended to.
+
+Customer `i` of `C` owns `A // C` rows plus, for the remainder `r = A % C`, the unit that Bresenham's line
+`floor((i + 1) * r / C) - floor(i * r / C)` gives it; that unit is handed to a keyed member of the same group of
+sixteen customers whose index is not above `i`. The counts sum to `A`, depend on the ratio `A : C` alone, and when both
+grow in proportion no customer loses a row.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seed_pipelines.domain.ids import ORDINAL_BITS
+from seed_pipelines.domain.streams import Stream
+
+GROUP: Final = 16
+"""Customers among whom the remainder's rows are shared out; divides every border of a shard and of a digest block."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one entity in id order: the customer each hangs on, and which of that customer's rows it is."""
+
+    customers: NDArray[np.uint64]
+    ordinals: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+    @property
+    def counters(self) -> NDArray[np.uint64]:
+        """A number for each row that no other row of the entity has: what its streams are addressed by."""
+        return (self.customers << np.uint64(ORDINAL_BITS)) | self.ordinals
+
+    def select(self, start: int, end: int) -> "Rows":
+        """The rows at positions [start, end)."""
+        return Rows(self.customers[start:end], self.ordinals[start:end])
+
+
+@dataclass(frozen=True)
+class Children:
+    """`count` rows on `customers` customers."""
+
+    customers: int
+    count: int
+
+    def between(self, first: int, end: int) -> int:
+        """Rows that hang on customers [first, end); both are multiples of 16 or the number of customers."""
+        return self.count * end // self.customers - self.count * first // self.customers
+
+    def rows(self, first: int, end: int, stream: Stream) -> Rows:
+        """The rows that hang on customers [first, end), in id order; the range may begin and end anywhere."""
+        aligned = first - first % GROUP
+        aligned_end = min(self.customers, end + -end % GROUP)
+        customers = np.arange(aligned, aligned_end, dtype=np.uint64)
+        counts = self._counts(customers, stream)[first - aligned : end - aligned]
+        starts = np.cumsum(counts) - counts
+        ordinals = np.arange(counts.sum(), dtype=np.uint64) - np.repeat(starts, counts).astype(np.uint64)
+        return Rows(np.repeat(customers[first - aligned : end - aligned], counts), ordinals)
+
+    def _counts(self, customers: NDArray[np.uint64], stream: Stream) -> NDArray[np.intp]:
+        whole, remainder = divmod(self.count, self.customers)
+        size, step = np.uint64(self.customers), np.uint64(remainder)
+        given = customers[((customers + np.uint64(1)) * step) // size > (customers * step) // size]
+        place = given % np.uint64(GROUP)
+        words = stream.words(given) >> np.uint64(32)
+        owners = given - place + ((words * (place + np.uint64(1))) >> np.uint64(32))
+        first = int(customers[0]) if len(customers) else 0
+        extra = np.bincount((owners - np.uint64(first)).astype(np.intp), minlength=len(customers))
+        return extra + whole
+
+
+def one_each(first: int, end: int) -> Rows:
+    """The customers [first, end) themselves."""
+    customers = np.arange(first, end, dtype=np.uint64)
+    return Rows(customers, np.zeros_like(customers))

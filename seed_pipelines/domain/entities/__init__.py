@@ -1,0 +1,11 @@
+"""The entities this version generates, in foreign-key order."""
+
+from typing import Final
+
+from seed_pipelines.domain.entities.bank_accounts import BankAccounts
+from seed_pipelines.domain.entities.customers import Customers
+from seed_pipelines.domain.entities.entity import Column, Entity
+
+ENTITIES: Final[tuple[Entity, ...]] = (Customers(), BankAccounts())
+
+__all__ = ["ENTITIES", "Column", "Entity"]

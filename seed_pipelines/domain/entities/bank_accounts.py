@@ -1,0 +1,113 @@
+"""Bank accounts: one or more per customer, with branch and account check digits and a skewed balance."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+import numpy as np
+import pyarrow as pa
+
+from seed_pipelines.domain.brazil import bank, digits
+from seed_pipelines.domain.children import Rows
+from seed_pipelines.domain.dataset import Dataset
+from seed_pipelines.domain.entities.customers import (
+    STATUSES,
+    Customers,
+    anchor_second,
+    registration_seconds,
+    statuses,
+    timestamps,
+)
+from seed_pipelines.domain.entities.entity import Column, Entity, invalid, labels, money
+from seed_pipelines.domain.ids import row_ids
+from seed_pipelines.domain.masking import Codes, Digits
+from seed_pipelines.domain.permutation import AffinePermutation
+from seed_pipelines.domain.quantiles import amounts
+from seed_pipelines.domain.streams import derive_key
+
+ACCOUNT_TYPES: Final = ("CHECKING", "SAVINGS")
+STATES: Final = ("ACTIVE", "BLOCKED")
+_TYPE_SHARES: Final = (72, 28)
+_BLOCKED_PER_MILLE: Final = 15
+_BRANCH_DIGITS: Final = 4
+_ACCOUNT_DIGITS: Final = 8
+_ACCOUNTS: Final = 10**_ACCOUNT_DIGITS
+_FIRST_ACCOUNT_SECONDS: Final = 4 * 3600
+"""The first account is opened soon after the relation begins; 32-bit words times seconds since then fit 64 bits."""
+_SLOTS: Final = 1000
+"""Account numbers set aside for each customer index."""
+
+
+class BankAccounts(Entity):
+    """Accounts hang on customers; a blocked or canceled customer's accounts are blocked."""
+
+    name: ClassVar[str] = "bank_accounts"
+    table: ClassVar[str] = "banking.bank_account"
+    description: ClassVar[str] = "Checking and savings accounts of the customers."
+    columns = (
+        Column("id", pa.binary(16), "UUIDv8: dataset, customer index, ordinal, keyed bits."),
+        Column("customer_id", pa.binary(16), "The customer who owns the account."),
+        Column("branch", pa.string(), "Four digits.", pii="bank branch and account"),
+        Column("branch_check_digit", pa.string(), "Modulo 11, X for ten.", few_values=True),
+        Column("account_number", pa.string(), "Eight digits.", pii="bank branch and account"),
+        Column("account_check_digit", pa.string(), "Modulo 11, X for ten.", few_values=True),
+        Column("account_type", pa.string(), "CHECKING or SAVINGS.", few_values=True),
+        Column("status", pa.string(), "ACTIVE or BLOCKED.", few_values=True),
+        Column("balance", pa.decimal128(16, 2), "BRL; skewed, some accounts empty or overdrawn."),
+        Column("opened_at", pa.timestamp("us", "UTC"), "Not before the customer's registered_at."),
+    )
+    pii: ClassVar = {"branch_account": Digits(_BRANCH_DIGITS + _ACCOUNT_DIGITS)}
+    unique = (("branch", "account_number"),)
+    references: ClassVar = {"customer_id": Customers.name}
+    most_per_customer: ClassVar[int] = 20
+
+    def draw(self, dataset: Dataset, rows: Rows) -> Codes:
+        """Codes of the accounts."""
+        counters = rows.counters
+        index = (rows.customers + np.uint64(dataset.first_unique_index)) * np.uint64(_SLOTS) + rows.ordinals
+        space = AffinePermutation.of(derive_key(dataset.permutation_key, self.name, "account"), _SLOTS * 10**9)
+        owner_status = statuses(dataset, rows.customers)
+        blocked = self.stream(dataset, "status").below(counters, 1000) < _BLOCKED_PER_MILLE
+        blocked |= np.isin(owner_status, [STATUSES.index("BLOCKED"), STATUSES.index("CANCELED")])
+        balance = amounts("account_balance", self.stream(dataset, "balance").words(counters))
+        return {
+            "branch_account": space.apply(index),
+            "account_type": self.stream(dataset, "account_type").choice(counters, _TYPE_SHARES),
+            "blocked": blocked.astype(np.uint8),
+            "balance_cents": np.where(owner_status == STATUSES.index("CANCELED"), 0, balance),
+            "opened_second": self._opened_seconds(dataset, rows),
+        }
+
+    def render(self, dataset: Dataset, rows: Rows, codes: Codes) -> pa.RecordBatch:
+        """The accounts as they are loaded."""
+        branch, account = np.divmod(codes["branch_account"], np.uint64(_ACCOUNTS))
+        owners = dataset.stream(Customers.name, "id")
+        return self.batch(
+            {
+                "id": self.ids(dataset, rows),
+                "customer_id": row_ids(dataset.tag, rows.customers, np.zeros_like(rows.customers), owners),
+                "branch": digits.decimal_strings(branch, _BRANCH_DIGITS),
+                "branch_check_digit": bank.branch_check_digits(branch),
+                "account_number": digits.decimal_strings(account, _ACCOUNT_DIGITS),
+                "account_check_digit": bank.account_check_digits(account),
+                "account_type": labels(codes["account_type"], ACCOUNT_TYPES),
+                "status": labels(codes["blocked"], STATES),
+                "balance": money(codes["balance_cents"], 16),
+                "opened_at": timestamps(codes["opened_second"]),
+            }
+        )
+
+    def invalid_values(self, rows: pa.RecordBatch | pa.Table) -> Mapping[str, int]:
+        """Check digits of branch and account."""
+        branch = bank.is_valid_branch(rows.column("branch"), rows.column("branch_check_digit"))
+        account = bank.is_valid_account(rows.column("account_number"), rows.column("account_check_digit"))
+        return {
+            "branch with a wrong check digit": invalid(branch),
+            "account with a wrong check digit": invalid(account),
+        }
+
+    def _opened_seconds(self, dataset: Dataset, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        registered = registration_seconds(dataset, rows.customers)
+        words = self.stream(dataset, "opened_at").words(rows.counters) >> np.uint64(32)
+        since = (anchor_second(dataset) - registered).astype(np.uint64)
+        longest = np.where(rows.ordinals == 0, np.minimum(since, np.uint64(_FIRST_ACCOUNT_SECONDS)), since)
+        return registered + ((words * longest) >> np.uint64(32)).astype(np.int64)

@@ -1,0 +1,175 @@
+"""Customers: natural persons with a CPF, of age, with a plausible Brazilian name, address book entry and income."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import ClassVar, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from seed_pipelines.domain.brazil import cpf, digits, names, phone
+from seed_pipelines.domain.children import Rows
+from seed_pipelines.domain.dataset import Dataset
+from seed_pipelines.domain.entities.entity import Column, Entity, invalid, labels, money
+from seed_pipelines.domain.masking import Codes, Days, Digits, Vocabulary
+from seed_pipelines.domain.permutation import AffinePermutation
+from seed_pipelines.domain.quantiles import amounts
+from seed_pipelines.domain.streams import derive_key
+
+GENDERS: Final = ("F", "M")
+STATUSES: Final = ("ACTIVE", "BLOCKED", "DELINQUENT", "CANCELED")
+_STATUS_SHARES: Final = (86, 4, 7, 3)
+_GENDER_SHARES: Final = (515, 485)
+_EPOCH: Final = date(1970, 1, 1)
+_ADULT_YEARS: Final = 18
+_YEAR_DAYS: Final = 365
+_RAMP_YEARS: Final = 10
+_SPREAD_YEARS: Final = 58
+"""Years above the youngest: one uniform draw of the ramp plus the smaller of two of the spread."""
+_MASKED_DAYS: Final = 182
+"""Birth dates are shifted by up to half a year, so everybody is drawn at least that much older than 18."""
+_LONGEST_RELATION_DAYS: Final = 12 * _YEAR_DAYS
+_EMAIL_NUMBERS: Final = 9
+_PHONE_DIGITS: Final = 8
+_DAY_SECONDS: Final = 86_400
+
+
+class Customers(Entity):
+    """One row per customer index."""
+
+    name: ClassVar[str] = "customers"
+    table: ClassVar[str] = "banking.customer"
+    description: ClassVar[str] = "People who bank with the tenant."
+    columns = (
+        Column("id", pa.binary(16), "UUIDv8: dataset, customer index, ordinal, keyed bits."),
+        Column("document_number", pa.string(), "CPF: eleven digits, valid check digits.", pii="national document"),
+        Column("full_name", pa.string(), "Given name and surnames.", pii="name"),
+        Column("gender", pa.string(), "F or M; the given name agrees with it.", few_values=True),
+        Column("birth_date", pa.date32(), "Of age at anchor_datetime and ever after.", pii="birth date"),
+        Column("email", pa.string(), "From the masked name; in a reserved domain (RFC 2606).", pii="e-mail"),
+        Column("phone", pa.string(), "Mobile, E.164: +55, area code, 9 and eight digits.", pii="phone"),
+        Column("status", pa.string(), "ACTIVE, BLOCKED, DELINQUENT or CANCELED.", few_values=True),
+        Column(
+            "monthly_income",
+            pa.decimal128(14, 2),
+            "BRL a month; log-normal, never below the minimum wage of 2025.",
+        ),
+        Column("registered_at", pa.timestamp("us", "UTC"), "When the relation began; after the 18th birthday."),
+    )
+    pii: ClassVar = {
+        "document_base": Digits(9, cpf.FORBIDDEN),
+        "given_name": Vocabulary((len(names.given_names("F")), len(names.given_names("M")))),
+        "first_surname": Vocabulary((len(names.surnames()),)),
+        "second_surname": Vocabulary((len(names.surnames()),)),
+        "birth_day": Days(_MASKED_DAYS),
+        "email_number": Digits(_EMAIL_NUMBERS),
+        "phone_digits": Digits(_PHONE_DIGITS),
+    }
+    unique = (("document_number",), ("email",))
+
+    def draw(self, dataset: Dataset, rows: Rows) -> Codes:
+        """Codes of the customers."""
+        customers = rows.customers
+        gender = self.stream(dataset, "gender").choice(customers, _GENDER_SHARES)
+        given = [
+            self.stream(dataset, f"given_name/{code}").below(customers, len(names.given_names(code)))
+            for code in GENDERS
+        ]
+        unique_index = customers + np.uint64(dataset.first_unique_index)
+        return {
+            "document_base": cpf.base_of_index(_permuted(dataset, "document_number", cpf.BASES, unique_index)),
+            "gender": gender,
+            "given_name": np.where(gender == 0, given[0], given[1] + np.uint64(len(names.given_names("F")))),
+            "first_surname": self.stream(dataset, "first_surname").below(customers, len(names.surnames())),
+            "second_surname": self.stream(dataset, "second_surname").below(customers, len(names.surnames())),
+            "birth_day": birth_days(dataset, customers),
+            "email_number": _permuted(dataset, "email", 10**_EMAIL_NUMBERS, unique_index),
+            "email_domain": self.stream(dataset, "email_domain").below(customers, len(names.EMAIL_DOMAINS)),
+            "area_code": self.stream(dataset, "area_code").choice(customers, phone.AREA_WEIGHTS),
+            "phone_digits": self.stream(dataset, "phone").below(customers, 10**_PHONE_DIGITS),
+            "status": statuses(dataset, customers),
+            "income_cents": amounts("monthly_income", self.stream(dataset, "monthly_income").words(customers)),
+            "registered_second": registration_seconds(dataset, customers),
+        }
+
+    def render(self, dataset: Dataset, rows: Rows, codes: Codes) -> pa.RecordBatch:
+        """The customers as they are loaded."""
+        given, first, second = codes["given_name"], codes["first_surname"], codes["second_surname"]
+        local_parts = names.email_local_parts(given, second)
+        numbers = digits.decimal_strings(codes["email_number"], _EMAIL_NUMBERS)
+        domains = labels(codes["email_domain"], tuple(f"@{domain}" for domain in names.EMAIL_DOMAINS))
+        return self.batch(
+            {
+                "id": self.ids(dataset, rows),
+                "document_number": digits.decimal_strings(cpf.full(codes["document_base"]), 11),
+                "full_name": names.full_names(given, first, second),
+                "gender": labels(codes["gender"], GENDERS),
+                "birth_date": pa.array(codes["birth_day"].astype(np.int32)).cast(pa.date32()),
+                "email": pc.binary_join_element_wise(local_parts, numbers, domains, ""),
+                "phone": phone.mobile_numbers(codes["area_code"], codes["phone_digits"]),
+                "status": labels(codes["status"], STATUSES),
+                "monthly_income": money(codes["income_cents"], 14),
+                "registered_at": timestamps(codes["registered_second"]),
+            }
+        )
+
+    def invalid_values(self, rows: pa.RecordBatch | pa.Table) -> Mapping[str, int]:
+        """CPF check digits, phone format, reserved e-mail domains, names."""
+        domains = pc.replace_substring_regex(rows.column("email"), r"^[^@]*@", "")
+        return {
+            "CPF with wrong check digits or equal digits": invalid(cpf.is_valid(rows.column("document_number"))),
+            "phone that is no Brazilian mobile number": invalid(phone.is_valid(rows.column("phone"))),
+            "e-mail outside the reserved domains": invalid(pc.is_in(domains, pa.array(names.EMAIL_DOMAINS))),
+        }
+
+
+def statuses(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Positions in STATUSES of the customers."""
+    return dataset.stream(Customers.name, "status").choice(customers, _STATUS_SHARES)
+
+
+def birth_days(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Days since 1970-01-01 on which the customers were born, before masking: most in their twenties to forties."""
+    years = (_RAMP_YEARS, _SPREAD_YEARS, _SPREAD_YEARS)
+    ramp, one, other = (
+        dataset.stream(Customers.name, f"birth_date/{part}").below(customers, span * _YEAR_DAYS)
+        for part, span in enumerate(years)
+    )
+    return _latest_birth_day(dataset) - (ramp + np.minimum(one, other)).astype(np.int64)
+
+
+def registration_seconds(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Seconds since 1970-01-01T00:00Z at which the relations began, in the banking hours of some day."""
+    adult_days = _latest_birth_day(dataset) - birth_days(dataset, customers)
+    longest = np.minimum(adult_days, _LONGEST_RELATION_DAYS).astype(np.uint64)
+    words = dataset.stream(Customers.name, "registered_at").words(customers)
+    days_ago = (((words >> np.uint64(32)) * (longest + np.uint64(1))) >> np.uint64(32)).astype(np.int64) + 1
+    opening, hours = 8 * 3600, 12 * 3600
+    second_of_day = (((words & np.uint64(0xFFFFFFFF)) * np.uint64(hours)) >> np.uint64(32)).astype(np.int64) + opening
+    return (_anchor_day(dataset) - days_ago) * _DAY_SECONDS + second_of_day
+
+
+def anchor_second(dataset: Dataset) -> int:
+    """The anchor's midnight, in seconds since 1970-01-01T00:00Z."""
+    return _anchor_day(dataset) * _DAY_SECONDS
+
+
+def timestamps(values: NDArray[np.int64]) -> pa.TimestampArray:
+    """UTC timestamps from whole seconds since 1970-01-01T00:00Z."""
+    return pa.array(values * 1_000_000).cast(pa.timestamp("us", "UTC"))
+
+
+def _permuted(dataset: Dataset, column: str, size: int, index: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return AffinePermutation.of(derive_key(dataset.permutation_key, Customers.name, column), size).apply(index)
+
+
+def _anchor_day(dataset: Dataset) -> int:
+    return (dataset.anchor_datetime.date() - _EPOCH).days
+
+
+def _latest_birth_day(dataset: Dataset) -> int:
+    anchor = dataset.anchor_datetime.date()
+    eighteen_years_ago = date(anchor.year - _ADULT_YEARS, anchor.month, min(anchor.day, 28))
+    return (eighteen_years_ago - _EPOCH).days - _MASKED_DAYS - 1

@@ -1,0 +1,1 @@
+"""What Dagster sees: assets, checks, jobs and resources that call the use cases and add nothing to them."""

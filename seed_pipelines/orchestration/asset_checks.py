@@ -1,0 +1,55 @@
+"""The checks of a manifest's database, read back from PostgreSQL."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from seed_pipelines.domain.checks import CHECKS
+from seed_pipelines.errors import ChecksFailed
+from seed_pipelines.orchestration import presentation
+from seed_pipelines.orchestration.assets import DATABASE
+from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.resources import Seeding
+from seed_pipelines.orchestration.steps import seed_step
+from seed_pipelines.seeding.reporting import check_and_record
+
+
+def manifest_checks(job: ManifestJob, seeding: Seeding) -> dg.AssetChecksDefinition:
+    """One step that evaluates every check of the run's shards; a red one stops the run before its report."""
+    database = job.key(DATABASE)
+    specs = [
+        dg.AssetCheckSpec(name, asset=database, description=description, blocking=True)
+        for name, description in CHECKS.items()
+    ]
+
+    @dg.multi_asset_check(name=f"{job.slug}__checks", specs=specs, pool=job.pool)
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with seed_step(context, job, seeding) as step:
+            reports = [check_and_record(step.session, shard) for shard in step.shards]
+            for name in CHECKS:
+                yield _result(database, name, reports)
+            failed = sorted(name for name in CHECKS if not _passed(name, reports))
+            if failed:
+                raise ChecksFailed(f"Checks failed: {', '.join(failed)}.", checks=failed)
+
+    return checks
+
+
+def _outcomes(name: str, reports: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+    return [check for report in reports for check in report["checks"] if check["name"] == name]
+
+
+def _passed(name: str, reports: list[dict[str, Any]]) -> bool:
+    return all(outcome["passed"] for outcome in _outcomes(name, reports))
+
+
+def _result(database: dg.AssetKey, name: str, reports: list[dict[str, Any]]) -> dg.AssetCheckResult:
+    outcomes = _outcomes(name, reports)
+    return dg.AssetCheckResult(
+        asset_key=database,
+        check_name=name,
+        passed=_passed(name, reports),
+        description=CHECKS[name],
+        metadata=presentation.checked(outcomes),
+    )

@@ -1,0 +1,147 @@
+"""The assets of one manifest, in the order of the data path."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from seed_pipelines.domain.entities import Entity
+from seed_pipelines.orchestration import presentation
+from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
+from seed_pipelines.orchestration.resources import Seeding
+from seed_pipelines.orchestration.steps import seed_step
+from seed_pipelines.seeding.generation import generate
+from seed_pipelines.seeding.loading import load
+from seed_pipelines.seeding.reporting import shard_report, summarize
+
+VALIDATED_MANIFEST: Final = "validated_manifest"
+DATABASE: Final = "database"
+INTEGRITY_REPORT: Final = "integrity_report"
+
+AssetDecorator = Callable[[Callable[[dg.AssetExecutionContext], dg.MaterializeResult[None]]], dg.AssetsDefinition]
+
+
+def manifest_assets(job: ManifestJob, seeding: Seeding) -> list[dg.AssetsDefinition]:
+    """validated_manifest, one asset per entity, database, integrity_report."""
+    upstream, entity_assets = VALIDATED_MANIFEST, []
+    for entity in job.plan.entities:
+        entity_assets.append(_entity(job, seeding, entity, upstream))
+        upstream = entity.name
+    names = [entity.name for entity in job.plan.entities]
+    return [
+        _validated_manifest(job, seeding),
+        *entity_assets,
+        _database(job, seeding, names),
+        _integrity_report(job, seeding),
+    ]
+
+
+def _asset(
+    job: ManifestJob, name: str, kinds: set[str], deps: Sequence[str], description: str, metadata: Mapping[str, Any]
+) -> AssetDecorator:
+    environment, tenant, _ = job.identity
+    options: dict[str, Any] = {
+        "key": job.key(name),
+        "deps": [job.key(dep) for dep in deps],
+        "partitions_def": job.partitions,
+        "group_name": job.slug,
+        "pool": job.pool,
+        "owners": [OWNER],
+        "kinds": kinds,
+        "tags": {"seed/tenant": tenant, "seed/environment": environment},
+        "code_version": job.manifest.integrity.manifest_hash[:12],
+        "description": description,
+        "metadata": metadata,
+    }
+    decorator: AssetDecorator = dg.asset(**options)
+    return decorator
+
+
+def _validated_manifest(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition:
+    @_asset(
+        job,
+        VALIDATED_MANIFEST,
+        {"yaml"},
+        (),
+        description=(
+            "The manifest, read and validated again, its hash verified, and every guard passed: database, tenant, row "
+            "level security, role, window, drift, Vault, lease. Says what the run will do."
+        ),
+        metadata=presentation.manifest_definition(job),
+    )
+    def validated_manifest(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with seed_step(context, job, seeding) as step:
+            for shard in step.shards:
+                context.add_asset_metadata(presentation.planned(step.session, shard), partition_key=shard.key)
+        return dg.MaterializeResult()
+
+    return validated_manifest
+
+
+def _entity(job: ManifestJob, seeding: Seeding, entity: Entity, upstream: str) -> dg.AssetsDefinition:
+    @_asset(
+        job,
+        entity.name,
+        {"python", "parquet"},
+        [upstream],
+        description=f"{entity.description} Generated from the manifest and masked in one step; one Parquet file per shard.",
+        metadata=presentation.entity_definition(entity),
+    )
+    def rows(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with seed_step(context, job, seeding) as step:
+            for shard in step.shards:
+                started = time.perf_counter()
+                file = generate(step.session, entity, shard)
+                seconds = time.perf_counter() - started
+                context.add_asset_metadata(
+                    presentation.generated(step.session, entity, shard, file, seconds),
+                    partition_key=shard.key,
+                )
+        return dg.MaterializeResult()
+
+    return rows
+
+
+def _database(job: ManifestJob, seeding: Seeding, entities: Sequence[str]) -> dg.AssetsDefinition:
+    @_asset(
+        job,
+        DATABASE,
+        {"postgres"},
+        entities,
+        description=(
+            "The shard's rows in PostgreSQL, loaded from the Parquet files under row level security: every table in one "
+            "transaction, so that there is the old shard or the new one and never a mixture."
+        ),
+        metadata=presentation.database_definition(job),
+    )
+    def database(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with seed_step(context, job, seeding) as step:
+            for shard in step.shards:
+                started = time.perf_counter()
+                loaded = load(step.session, shard)
+                seconds = time.perf_counter() - started
+                context.add_asset_metadata(presentation.loaded(step.session, loaded, seconds), partition_key=shard.key)
+        return dg.MaterializeResult()
+
+    return database
+
+
+def _integrity_report(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition:
+    @_asset(
+        job,
+        INTEGRITY_REPORT,
+        {"json"},
+        [DATABASE],
+        description="What was asked for, what landed, and the result of every check, with the digest of the dataset.",
+        metadata={"columns of the checks": "name, result, facts; read back from the database"},
+    )
+    def integrity_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with seed_step(context, job, seeding, is_last=True) as step:
+            reports = [(shard, shard_report(step.session, shard)) for shard in step.shards]
+            summary = summarize(step.session)
+            for shard, report in reports:
+                context.add_asset_metadata(presentation.reported(report, summary), partition_key=shard.key)
+        return dg.MaterializeResult()
+
+    return integrity_report

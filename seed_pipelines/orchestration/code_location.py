@@ -1,0 +1,92 @@
+"""Manifests -> Dagster Definitions: a job, its assets and its checks for each, and a sign for each broken one."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from seed_pipelines.adapters.manifest_files import BrokenManifest, ManifestFolder, load_folder
+from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.plan import Plan
+from seed_pipelines.orchestration.asset_checks import manifest_checks
+from seed_pipelines.orchestration.assets import manifest_assets
+from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
+from seed_pipelines.orchestration.resources import Seeding, SeedingFromSettings
+from seed_pipelines.orchestration.runs import partition_tags
+from seed_pipelines.orchestration.settings import Settings
+
+BROKEN_GROUP = "broken_manifests"
+
+
+def location_definitions(settings: Settings, environment: str | None = None) -> dg.Definitions:
+    """What one code location serves: the manifests of one environment, or of all."""
+    folder = load_folder(settings.manifests_dir, settings.catalogue, [entity.name for entity in ENTITIES])
+    return build_definitions(
+        folder_jobs(folder, settings.catalogue, environment), SeedingFromSettings(settings), folder.broken
+    )
+
+
+def folder_jobs(folder: ManifestFolder, catalogue: Catalogue, environment: str | None) -> list[ManifestJob]:
+    """The jobs of a folder's valid manifests."""
+    return [
+        ManifestJob(loaded.manifest, Plan.of(loaded.manifest, catalogue), loaded.path)
+        for loaded in folder.manifests
+        if environment in (None, loaded.manifest.metadata.environment)
+    ]
+
+
+def build_definitions(
+    jobs: Iterable[ManifestJob], seeding: Seeding, broken: Iterable[BrokenManifest] = ()
+) -> dg.Definitions:
+    """Definitions for the jobs; every broken manifest stands among the assets with its reasons."""
+    jobs = list(jobs)
+    return dg.Definitions(
+        assets=[
+            *(asset for job in jobs for asset in manifest_assets(job, seeding)),
+            *(_broken_sign(manifest) for manifest in broken),
+        ],
+        asset_checks=[manifest_checks(job, seeding) for job in jobs],
+        jobs=[dagster_job(job) for job in jobs],
+        executor=dg.in_process_executor,
+    )
+
+
+def dagster_job(job: ManifestJob) -> UnresolvedAssetJobDefinition:
+    """The Dagster job of a manifest; one with a single shard names it in its own tags, so that it runs without any."""
+    environment, tenant, profile = job.identity
+    single = partition_tags(job.plan) if len(job.plan.shards) == 1 else {}
+    return dg.define_asset_job(
+        job.job_name,
+        selection=dg.AssetSelection.groups(job.slug),
+        partitions_def=job.partitions,
+        tags={**job.tags, **single},
+        description=(
+            f"Seed {tenant} in {environment} (profile {profile}, mode {job.manifest.mode}): {job.plan.total_rows:,} rows "
+            f"in {len(job.plan.shards)} shard(s), generated, masked, loaded, checked and reported."
+        ),
+        metadata={"manifest_hash": job.manifest.integrity.manifest_hash},
+    )
+
+
+def _broken_sign(broken: BrokenManifest) -> dg.AssetSpec:
+    reasons = "\n".join(
+        f"| `{issue.pointer or '/'}` | {issue.message} | {issue.allowed} |".replace("\n", " ")
+        for issue in broken.issues
+    )
+    parts = [part for part in broken.path.with_suffix("").parts if part not in ("/", "..", ".")]
+    return dg.AssetSpec(
+        dg.AssetKey([BROKEN_GROUP, *(_asset_name(part) for part in parts[-2:])]),
+        group_name=BROKEN_GROUP,
+        owners=[OWNER],
+        kinds={"yaml"},
+        description=(
+            f"`{broken.path}` is not valid, so it has no job. `seed-data validate {broken.path}` says the same.\n\n"
+            f"| where | what is wrong | what is allowed |\n| --- | --- | --- |\n{reasons}"
+        ),
+        metadata={"manifest": dg.MetadataValue.path(str(broken.path)), "issues": len(broken.issues)},
+    )
+
+
+def _asset_name(part: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in part)

@@ -1,0 +1,44 @@
+"""Run a manifest's job in this process, recorded in the Dagster instance like any other run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from dagster import DagsterInstance, JsonMetadataValue
+from dagster._core.execution.plan.objects import StepFailureData
+
+from seed_pipelines.errors import SeedError
+from seed_pipelines.orchestration.code_location import build_definitions
+from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.resources import Seeding
+from seed_pipelines.orchestration.runs import partition_tags
+from seed_pipelines.orchestration.steps import PROBLEM_METADATA
+
+_REPOSITORY_TAG: Final = ".dagster/repository"
+_QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def launch(job: ManifestJob, seeding: Seeding, instance: DagsterInstance, run_id: str) -> Mapping[str, Any] | None:
+    """Seed every shard of a manifest in one Dagster run; the Problem Details of its failure, None if it succeeded."""
+    definitions = build_definitions([job], seeding)
+    result = definitions.resolve_job_def(job.job_name).execute_in_process(
+        run_config=_QUIET,
+        instance=instance,
+        run_id=run_id,
+        tags={**partition_tags(job.plan), _REPOSITORY_TAG: f"__repository__@{job.identity[0]}"},
+        raise_on_error=False,
+    )
+    if result.success:
+        return None
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return next((found for failure in failures if (found := _problem(failure)) is not None), _unexplained(run_id, failures))
+
+
+def _problem(failure: StepFailureData) -> Mapping[str, Any] | None:
+    metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
+    value = metadata.get(PROBLEM_METADATA)
+    return value.value if isinstance(value, JsonMetadataValue) and isinstance(value.value, dict) else None
+
+
+def _unexplained(run_id: str, failures: Sequence[StepFailureData]) -> Mapping[str, Any]:
+    names = {error.cause.cls_name or "" for failure in failures if (error := failure.error) and error.cause}
+    return SeedError(f"{', '.join(sorted(names)) or 'No reason was recorded'}: see the log of Dagster run {run_id}.").problem()

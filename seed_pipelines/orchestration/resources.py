@@ -1,0 +1,61 @@
+"""The resource through which assets reach the outside systems."""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from dagster import DagsterInstance
+
+from seed_pipelines.adapters.manifest_files import load_file
+from seed_pipelines.adapters.postgres.control import PostgresControl
+from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.seeded_tables import PostgresTables
+from seed_pipelines.adapters.row_files import RowFileStore
+from seed_pipelines.adapters.vault import TransitKeys
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.orchestration.runs import is_finished
+from seed_pipelines.orchestration.settings import Settings
+from seed_pipelines.seeding.services import Services
+
+
+class Seeding(Protocol):
+    """Gives the use cases what they reach, and reads manifests."""
+
+    def services(self, environment: str, instance: DagsterInstance) -> Services:
+        """The outside systems of one environment."""
+
+    def read_manifest(self, path: Path) -> Manifest:
+        """The manifest in a file, validated anew."""
+
+
+class SeedingFromSettings:
+    """The real outside systems, where the settings say they are; connected when first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def services(self, environment: str, instance: DagsterInstance) -> Services:
+        """The outside systems of one environment; Vault keys are asked for once per process."""
+        settings = self._settings
+        control = Database(settings.control_database_url.replace("{environment}", environment))
+        target = Database(settings.database_url.replace("{environment}", environment))
+        return Services(
+            control=PostgresControl(control, settings.lease_ttl_seconds),
+            target=PostgresTables(target),
+            keys=self._keys,
+            row_files=RowFileStore(settings.data_url, endpoint_url=settings.s3_endpoint_url),
+            catalogue=settings.catalogue,
+            clock=lambda: datetime.now(UTC),
+            lease_ttl_seconds=settings.lease_ttl_seconds,
+            holder_finished=lambda holder: is_finished(instance, holder),
+        )
+
+    def read_manifest(self, path: Path) -> Manifest:
+        """The manifest in a file, validated anew against the catalogue in force."""
+        return load_file(path, self._settings.catalogue, [entity.name for entity in ENTITIES]).manifest
+
+    @cached_property
+    def _keys(self) -> TransitKeys:
+        return TransitKeys(self._settings.vault_addr, self._settings.read_vault_token, self._settings.vault_mount)

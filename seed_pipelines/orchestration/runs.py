@@ -1,0 +1,98 @@
+"""What a Dagster run says of itself: which shards it is for, which seed run it belongs to, whether it is over."""
+
+from collections.abc import Mapping
+
+from dagster import DagsterInstance, RunsFilter
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    BACKFILL_ID_TAG,
+    PARTITION_NAME_TAG,
+)
+
+from seed_pipelines.domain.plan import Plan, Shard
+from seed_pipelines.errors import PartitionsNotSelected
+
+_BACKFILL = "backfill:"
+
+
+def selected_shards(tags: Mapping[str, str], plan: Plan, job_name: str) -> tuple[Shard, ...]:
+    """The shards that a run's partition tags name; PartitionsNotSelected where they name none or no such shard.
+
+    Dagster checks neither that a partitioned job has a tag nor that the tag's partition exists.
+    """
+    named = [tags[tag] for tag in _partition_tags(tags) if tag in tags]
+    unknown = [key for key in named if key not in plan.shard_keys]
+    if unknown:
+        raise PartitionsNotSelected(
+            f"{job_name} has no partition {', '.join(unknown)}; it has {_range_text(plan)}.",
+            partitions=list(plan.shard_keys[:100]),
+        )
+    if len(named) == 1:
+        return (plan.shard(named[0]),)
+    if len(named) == 2:
+        first, last = (plan.shard_keys.index(key) for key in named)
+        return plan.shards[min(first, last) : max(first, last) + 1]
+    if len(plan.shards) == 1:
+        return plan.shards
+    first_key, last_key = plan.shard_keys[0], plan.shard_keys[-1]
+    everything = {ASSET_PARTITION_RANGE_START_TAG: first_key, ASSET_PARTITION_RANGE_END_TAG: last_key}
+    raise PartitionsNotSelected(
+        f"{job_name} has {len(plan.shards)} partitions, {_range_text(plan)}: say which with --tags "
+        f'\'{{"{PARTITION_NAME_TAG}": "{first_key}"}}\' for one, or all with --tags '
+        f'\'{{"{ASSET_PARTITION_RANGE_START_TAG}": "{first_key}", "{ASSET_PARTITION_RANGE_END_TAG}": "{last_key}"}}\'.',
+        tags=everything,
+    )
+
+
+def partition_tags(plan: Plan) -> dict[str, str]:
+    """The tags of a run over every shard of a plan."""
+    if len(plan.shards) == 1:
+        return {PARTITION_NAME_TAG: plan.shard_keys[0]}
+    return {
+        ASSET_PARTITION_RANGE_START_TAG: plan.shard_keys[0],
+        ASSET_PARTITION_RANGE_END_TAG: plan.shard_keys[-1],
+    }
+
+
+def origin_of(run_id: str, tags: Mapping[str, str]) -> str:
+    """The seed run a Dagster run belongs to: its backfill's, or its own."""
+    return _BACKFILL + tags[BACKFILL_ID_TAG] if BACKFILL_ID_TAG in tags else run_id
+
+
+def is_finished(instance: DagsterInstance, origin: str) -> bool:
+    """Whether Dagster knows that nobody works for this origin any more; False where it does not know it."""
+    if origin.startswith(_BACKFILL):
+        backfill_id = origin.removeprefix(_BACKFILL)
+        backfill = instance.get_backfill(backfill_id)
+        if backfill is None or backfill.status not in BULK_ACTION_TERMINAL_STATUSES:
+            return False
+        unfinished = RunsFilter(tags={BACKFILL_ID_TAG: backfill_id}, statuses=NOT_FINISHED_STATUSES)
+        return instance.get_runs_count(unfinished) == 0
+    run = instance.get_run_by_id(origin)
+    return run is not None and run.is_finished
+
+
+def shards_asked_for(instance: DagsterInstance, origin: str, run_shards: int) -> int | None:
+    """How many shards a seed run is for, over all its Dagster runs; None where Dagster cannot say."""
+    if not origin.startswith(_BACKFILL):
+        return run_shards
+    backfill = instance.get_backfill(origin.removeprefix(_BACKFILL))
+    if backfill is None:
+        return run_shards
+    if backfill.partition_names is not None:
+        return len(backfill.partition_names)
+    return backfill.asset_backfill_data.get_num_partitions() if backfill.asset_backfill_data else None
+
+
+def _partition_tags(tags: Mapping[str, str]) -> tuple[str, ...]:
+    if PARTITION_NAME_TAG in tags:
+        return (PARTITION_NAME_TAG,)
+    return (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
+
+
+def _range_text(plan: Plan) -> str:
+    keys = plan.shard_keys
+    return keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"

@@ -1,0 +1,46 @@
+"""Settings, from environment variables: the only place that reads them for a run."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from seed_pipelines.domain.catalogue import Catalogue
+
+
+class Settings(BaseSettings):
+    """Where everything is; `seed-data env` prints the values of the local stack."""
+
+    model_config = SettingsConfigDict(env_prefix="SEED_", populate_by_name=True, frozen=True, extra="ignore")
+
+    database_url: str = "postgresql:///seed_{environment}"
+    """PostgreSQL as the data role; may hold `{environment}`."""
+    control_database_url: str = "postgresql:///seed_{environment}"
+    """PostgreSQL as the control role; may hold `{environment}`."""
+    data_url: str = ".seed/data"
+    """Directory or `s3://bucket/prefix` of the Parquet files."""
+    manifests_dir: Path = Path("manifests")
+    catalogue_file: Path | None = None
+    """A deployment's own Q11 catalogue; None takes the packaged one."""
+    vault_addr: str = Field("http://127.0.0.1:8200", validation_alias=AliasChoices("SEED_VAULT_ADDR", "VAULT_ADDR"))
+    vault_token: SecretStr | None = Field(None, validation_alias=AliasChoices("SEED_VAULT_TOKEN", "VAULT_TOKEN"))
+    vault_token_file: Path | None = None
+    vault_mount: str = "seeds/{environment}/{tenant}"
+    lease_ttl_seconds: float = Field(60, gt=0)
+    s3_endpoint_url: str | None = Field(None, validation_alias=AliasChoices("SEED_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL"))
+    state_dir: Path = Path(".seed")
+    """Directory of the local stack."""
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The Q11 catalogue in force."""
+        if self.catalogue_file is None:
+            return Catalogue.packaged()
+        return Catalogue.from_json(self.catalogue_file.read_bytes())
+
+    def read_vault_token(self) -> str:
+        """The Vault token: from its file where one is named, so that it may be renewed there."""
+        if self.vault_token_file is not None:
+            return self.vault_token_file.read_text(encoding="utf-8").strip()
+        return self.vault_token.get_secret_value() if self.vault_token else ""

@@ -1,0 +1,106 @@
+"""What every step does around its work: enter the seed run, keep the lease alive, translate how it ended for Dagster."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import dagster as dg
+
+from seed_pipelines.domain.backoff import delay_seconds
+from seed_pipelines.domain.plan import Shard
+from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, SeedError
+from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.resources import Seeding
+from seed_pipelines.orchestration.runs import origin_of, selected_shards, shards_asked_for
+from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.seed_run import Session, abandon, enter, held
+
+PROBLEM_METADATA: Final = "problem"
+"""Key of the failure metadata that holds the Problem Details."""
+
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step at work: the seed run it entered and the shards it is for."""
+
+    session: Session
+    shards: tuple[Shard, ...]
+
+
+@contextmanager
+def seed_step(context: Context, job: ManifestJob, seeding: Seeding, *, is_last: bool = False) -> Iterator[Step]:
+    """Enter the seed run for one step; the last one ends it. Errors become Dagster failures with Problem Details."""
+    try:
+        shards = selected_shards(context.run.tags, job.plan, job.job_name)
+        session = enter(
+            seeding.services(job.manifest.metadata.environment, context.instance),
+            _request(context, job, seeding),
+        )
+    except SeedError as error:
+        raise failure(error) from error
+    try:
+        with held(session):
+            yield Step(session, shards)
+            if is_last:
+                _finish(context, session, len(shards))
+    except DependencyUnavailable as error:
+        _retry_or_abandon(context, session, error)
+    except SeedError as error:
+        abandon(session, error)
+        raise failure(error) from error
+    except BaseException as error:
+        abandon(session, error)
+        raise
+
+
+def failure(error: SeedError) -> dg.Failure:
+    """The Dagster failure of an error, with its Problem Details as metadata; never retried by Dagster's own policy."""
+    problem = error.problem()
+    metadata: Mapping[str, Any] = {
+        PROBLEM_METADATA: dg.MetadataValue.json(json.loads(json.dumps(problem, default=str))),
+        "exit_code": error.exit_code,
+    }
+    return dg.Failure(description=f"{error.title}. {error.detail}", metadata=metadata, allow_retries=False)
+
+
+def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedRequest:
+    environment, tenant, _ = job.identity
+
+    def manifest() -> Any:
+        if job.path is None:
+            return job.manifest
+        found = seeding.read_manifest(job.path)
+        if found.integrity.manifest_hash != job.manifest.integrity.manifest_hash:
+            raise ManifestHashMismatch(
+                f"{job.path} was changed after this code location was loaded: reload the location and launch again."
+            )
+        return found
+
+    return SeedRequest(
+        origin=origin_of(context.run.run_id, context.run.tags),
+        tenant=tenant,
+        environment=environment,
+        read_manifest=manifest,
+    )
+
+
+def _finish(context: Context, session: Session, shards_of_run: int) -> None:
+    reports = session.services.control.shard_reports(session.run.seed_run_id)
+    wanted = shards_asked_for(context.instance, session.run.origin, shards_of_run)
+    if wanted is not None and len(reports) >= wanted:
+        session.finish("succeeded")
+
+
+def _retry_or_abandon(context: Context, session: Session, error: DependencyUnavailable) -> None:
+    backoff = session.manifest.backoff
+    attempt = context.op_execution_context.retry_number
+    if attempt < backoff.max_retries:
+        wait = delay_seconds(backoff, attempt, context.run.run_id)
+        context.log.warning("%s Trying again in %.1f s.", error.detail, wait)
+        raise dg.RetryRequested(max_retries=backoff.max_retries, seconds_to_wait=wait) from error
+    abandon(session, error)
+    raise failure(error) from error

@@ -1,0 +1,122 @@
+"""The guards of a seed run, one function each, in the order in which `admission` asks them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.domain import window
+from seed_pipelines.domain.dataset import Dataset
+from seed_pipelines.domain.ids import dataset_tag
+from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.errors import (
+    CanaryOutOfScope,
+    Forbidden,
+    ManifestInvalid,
+    MaskingKeyChanged,
+    OutsideWindow,
+    ReferenceDatetimeDrift,
+    TenantMismatch,
+)
+from seed_pipelines.seeding.request import SeedRequest
+
+ADMIN = "seed-admin"
+MAY_SEED = frozenset({"seed-runner", ADMIN})
+_PURGE = "`seed-data purge` removes the loaded dataset"
+
+
+def same_identity(request: SeedRequest, manifest: Manifest, tenant_slug: str, database_environment: str) -> None:
+    """The command, the manifest and the database name one tenant, environment and mode; TenantMismatch."""
+    metadata = manifest.metadata
+    wanted = (
+        ("tenant", metadata.tenant, tenant_slug),
+        ("environment", metadata.environment, request.environment),
+        ("environment", metadata.environment, database_environment),
+        ("mode", manifest.mode, request.mode or manifest.mode),
+    )
+    for what, in_manifest, elsewhere in wanted:
+        if in_manifest != elsewhere:
+            raise TenantMismatch(
+                f"The manifest's {what} is {in_manifest}, but the run was asked for {elsewhere}.",
+                manifest={what: in_manifest},
+                requested={what: elsewhere},
+            )
+
+
+def in_canary(manifest: Manifest) -> None:
+    """A canary for named tenants names this one; CanaryOutOfScope."""
+    tenants = manifest.canary.tenants if manifest.canary else None
+    if tenants is not None and manifest.metadata.tenant not in tenants:
+        raise CanaryOutOfScope(
+            f"The canary is for {', '.join(tenants)}, not for {manifest.metadata.tenant}.",
+            tenants=list(tenants),
+        )
+
+
+def may_seed(subject: str, roles: frozenset[str], tenant_slug: str, environment: str) -> None:
+    """The session's subject is a seed-runner or seed-admin; Forbidden."""
+    if not roles & MAY_SEED:
+        raise Forbidden(
+            f"{subject} is neither seed-runner nor seed-admin for {tenant_slug} in {environment}.",
+            subject=subject,
+            required=sorted(MAY_SEED),
+        )
+
+
+def inside_window(manifest: Manifest, now: datetime, override: str | None, roles: frozenset[str]) -> None:
+    """It is off-peak, or a seed-admin overrides with a reason; OutsideWindow, Forbidden."""
+    if window.contains(manifest.window, now):
+        return
+    if override is None:
+        opening = window.next_opening(manifest.window, now)
+        raise OutsideWindow(
+            f"It is {now:%H:%M} UTC; the window is {manifest.window.start_utc:%H:%M} to "
+            f"{manifest.window.end_utc:%H:%M} UTC and opens next at {opening:%Y-%m-%dT%H:%MZ}.",
+            opens_at=opening.isoformat(),
+        )
+    if ADMIN not in roles:
+        raise Forbidden("Only a seed-admin may override the window.", required=[ADMIN])
+    if not override.strip():
+        raise ManifestInvalid("The override of the window needs a reason.", issues=[])
+
+
+def no_drift(manifest: Manifest, checkpoints: Iterable[ShardCheckpoint]) -> None:
+    """What is loaded was made for the same datetimes and salt; ReferenceDatetimeDrift, MaskingKeyChanged."""
+    metadata = manifest.metadata
+    for loaded in checkpoints:
+        if loaded.salt_version != metadata.salt_version:
+            raise MaskingKeyChanged(
+                f"Profile {loaded.profile} is loaded with salt_version {loaded.salt_version}, the manifest has "
+                f"{metadata.salt_version}. {_PURGE}.",
+                loaded=loaded.salt_version,
+                manifest=metadata.salt_version,
+            )
+        if loaded.profile != metadata.profile:
+            _distinct_tags(loaded, metadata.profile, metadata.tenant)
+            continue
+        for what in ("reference_datetime", "anchor_datetime"):
+            there, here = getattr(loaded, what), getattr(manifest, what)
+            if there != here:
+                raise ReferenceDatetimeDrift(
+                    f"The loaded dataset has {what} {there.isoformat()}, the manifest {here.isoformat()}. {_PURGE}.",
+                    loaded=there.isoformat(),
+                    manifest=here.isoformat(),
+                )
+
+
+def same_key(fingerprint: str, dataset: Dataset, checkpoints: Iterable[ShardCheckpoint]) -> None:
+    """What is loaded was masked with the same key; MaskingKeyChanged."""
+    for loaded in checkpoints:
+        if loaded.key_fingerprint != fingerprint:
+            raise MaskingKeyChanged(
+                f"Profile {loaded.profile} of {dataset.tenant} is loaded with another masking key. {_PURGE}.",
+                loaded=loaded.key_fingerprint,
+                current=fingerprint,
+            )
+
+
+def _distinct_tags(loaded: ShardCheckpoint, profile: str, tenant: str) -> None:
+    if loaded.dataset_tag == dataset_tag(tenant, loaded.environment, profile):
+        raise ManifestInvalid(
+            f"Profiles {loaded.profile} and {profile} of {tenant} share one dataset tag: rename one of them.",
+            issues=[],
+        )

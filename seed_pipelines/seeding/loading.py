@@ -1,0 +1,120 @@
+"""Load one shard from its Parquet files: every entity in one transaction, or nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.row_files import RowFile
+from seed_pipelines.domain.dataset import GENERATOR_VERSION
+from seed_pipelines.domain.digest import BlockDigests, block_leaves
+from seed_pipelines.domain.entities import ENTITIES, Entity
+from seed_pipelines.domain.plan import Shard
+from seed_pipelines.errors import ParquetMismatch
+from seed_pipelines.seeding.generation import provenance, row_file_key
+from seed_pipelines.seeding.seed_run import Session
+
+_REWRITING_MODES = frozenset({"carga", "dr"})
+
+
+@dataclass(frozen=True)
+class ShardLoad:
+    """What loading a shard did."""
+
+    shard: str
+    rows: Mapping[str, int]
+    left_alone: bool
+    """The database already held these very rows."""
+
+
+def load(session: Session, shard: Shard) -> ShardLoad:
+    """Make the database hold the shard's rows as its Parquet files have them."""
+    files = {entity.name: _fitting_file(session, entity, shard) for entity in session.plan.entities}
+    if session.manifest.mode not in _REWRITING_MODES and _is_loaded(session, shard, files):
+        return ShardLoad(shard.key, shard.rows, left_alone=True)
+    emptied = _loaded_entities(session) - frozenset(files)
+    tables: list[tuple[Entity, Iterable[pa.RecordBatch]]] = [
+        (entity, _verified_rows(session, entity, shard, files[entity.name]) if entity.name in files else ())
+        for entity in ENTITIES
+        if entity.name in files or entity.name in emptied
+    ]
+    checkpoint = _checkpoint(session, shard, files, emptied)
+    session.services.target.load(session.lease, checkpoint, shard.ids, tables)
+    return ShardLoad(shard.key, shard.rows, left_alone=False)
+
+
+def landed_leaves(session: Session, entity: Entity, shard: Shard) -> tuple[str, ...]:
+    """Digests of the blocks of an entity's shard as the database holds them."""
+    leaves: list[str] = []
+    for chunk in session.plan.chunks(shard):
+        ids = session.plan.chunk_ids(shard, chunk)
+        rows = session.services.target.read(session.tenant.tenant_id, entity, ids)
+        leaves.extend(block_leaves(entity.name, entity.schema, rows.to_batches(), *chunk))
+    return tuple(leaves)
+
+
+def _fitting_file(session: Session, entity: Entity, shard: Shard) -> RowFile:
+    key = row_file_key(session.plan, entity, shard)
+    file = session.services.row_files.describe(key)
+    if file.provenance != provenance(session, shard):
+        raise ParquetMismatch(
+            f"{file.uri} was made from manifest {file.provenance.manifest_hash[:12]}, not from this one, or with another "
+            f"key, generator or shard border: materialize {entity.name} again."
+        )
+    return file
+
+
+def _verified_rows(session: Session, entity: Entity, shard: Shard, file: RowFile) -> Iterator[pa.RecordBatch]:
+    key = row_file_key(session.plan, entity, shard)
+    digests = BlockDigests(entity.name, entity.schema, shard.first_customer)
+    for batch in session.services.row_files.read(key, entity.schema):
+        digests.add(batch)
+        yield batch
+    leaves = digests.finish(shard.end_customer)
+    if leaves != file.leaves:
+        raise ParquetMismatch(
+            f"{file.uri} does not hold the rows it was written with: materialize {entity.name} again."
+        )
+
+
+def _loaded_entities(session: Session) -> frozenset[str]:
+    return frozenset(name for checkpoint in _checkpoints(session) for name, rows in checkpoint.rows.items() if rows)
+
+
+def _checkpoints(session: Session) -> tuple[ShardCheckpoint, ...]:
+    loaded = session.services.target.checkpoints(session.tenant.tenant_id, session.run.environment)
+    return tuple(checkpoint for checkpoint in loaded if checkpoint.profile == session.run.profile)
+
+
+def _is_loaded(session: Session, shard: Shard, files: Mapping[str, RowFile]) -> bool:
+    known = [checkpoint for checkpoint in _checkpoints(session) if checkpoint.shard_key == shard.key]
+    wanted = {name: file.leaves for name, file in files.items()}
+    if not known or dict(known[0].leaves) != wanted or known[0].manifest_hash != session.run.manifest_hash:
+        return False
+    return all(landed_leaves(session, entity, shard) == wanted[entity.name] for entity in session.plan.entities)
+
+
+def _checkpoint(
+    session: Session, shard: Shard, files: Mapping[str, RowFile], emptied: Iterable[str]
+) -> ShardCheckpoint:
+    manifest = session.manifest
+    return ShardCheckpoint(
+        tenant_id=session.tenant.tenant_id,
+        environment=session.run.environment,
+        profile=session.run.profile,
+        shard_key=shard.key,
+        first_customer=shard.first_customer,
+        end_customer=None if shard.is_last else shard.end_customer,
+        manifest_hash=manifest.integrity.manifest_hash,
+        reference_datetime=manifest.reference_datetime,
+        anchor_datetime=manifest.anchor_datetime,
+        salt_version=manifest.metadata.salt_version,
+        key_fingerprint=session.masker.keys.fingerprint,
+        generator_version=GENERATOR_VERSION,
+        dataset_tag=session.plan.dataset.tag,
+        rows={**shard.rows, **dict.fromkeys(emptied, 0)},
+        leaves={name: file.leaves for name, file in files.items()},
+        seed_run_id=session.run.seed_run_id,
+        fencing_token=session.lease.token,
+    )

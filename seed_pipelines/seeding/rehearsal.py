@@ -1,0 +1,117 @@
+"""Dry run: every guard but the window and the lease, then generate, mask and check, without touching the database."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seed_pipelines.adapters.row_files import RowFile, RowFileStore
+from seed_pipelines.domain import checks
+from seed_pipelines.domain.checks import CheckResult, EntityFacts
+from seed_pipelines.domain.digest import dataset_digest, merkle_root
+from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.masking import Masker
+from seed_pipelines.domain.plan import Plan, Shard
+from seed_pipelines.seeding.generation import generate, row_file_key
+from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.seed_run import admit
+from seed_pipelines.seeding.services import RowFiles, Services
+
+
+@dataclass(frozen=True)
+class _DryRun:
+    plan: Plan
+    masker: Masker
+    row_files: RowFiles
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a dry run made and found."""
+
+    plan: Plan
+    files: tuple[RowFile, ...]
+    rows: Mapping[str, int]
+    roots: Mapping[str, str]
+    digest: str
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check is green."""
+        return all(result.passed for result in self.results)
+
+
+def rehearse(services: Services, request: SeedRequest, output: Callable[[str], str]) -> Rehearsal:
+    """Generate, mask and check a manifest into the directory that `output` gives for its hash."""
+    admission = admit(services, request, rehearsal=True)
+    plan = admission.plan
+    root = output(plan.manifest.integrity.manifest_hash)
+    generation = _DryRun(plan, admission.masker, RowFileStore(root))
+    files = {
+        (entity.name, shard.key): generate(generation, entity, shard)
+        for shard in plan.shards
+        for entity in plan.entities
+    }
+    results = [result for shard in plan.shards for result in _check(generation, shard, files)]
+    roots = {
+        entity.name: merkle_root([leaf for shard in plan.shards for leaf in files[entity.name, shard.key].leaves])
+        for entity in plan.entities
+    }
+    return Rehearsal(
+        plan, tuple(files.values()), plan.rows, roots, dataset_digest(roots), (*results, _unique(generation))
+    )
+
+
+def _check(generation: _DryRun, shard: Shard, files: Mapping[tuple[str, str], RowFile]) -> Iterator[CheckResult]:
+    plan = generation.plan
+    rows = {entity.name: _table(generation.row_files, plan, entity, shard) for entity in plan.entities}
+    facts = {entity.name: _facts(generation, entity, shard, rows[entity.name]) for entity in plan.entities}
+    yield checks.row_counts(shard.key, shard.rows, facts)
+    yield checks.no_offenders("foreign_keys", shard.key, _orphans(plan, rows))
+    invalid = {f"{name}: {rule}": n for name, found in facts.items() for rule, n in found.invalid.items()}
+    unmasked = {f"{name}: {kind}": n for name, found in facts.items() for kind, n in found.unmasked.items()}
+    yield checks.no_offenders("check_digits", shard.key, invalid)
+    yield checks.no_offenders("pii_masked", shard.key, unmasked)
+    leaves = {entity.name: files[entity.name, shard.key].leaves for entity in plan.entities}
+    yield checks.digests_equal(shard.key, facts, leaves, landed_in="file")
+
+
+def _table(row_files: RowFiles, plan: Plan, entity: Entity, shard: Shard) -> pa.Table:
+    batches = row_files.read(row_file_key(plan, entity, shard), entity.schema)
+    return pa.Table.from_batches(batches, entity.schema).combine_chunks()
+
+
+def _facts(generation: _DryRun, entity: Entity, shard: Shard, rows: pa.Table) -> EntityFacts:
+    facts = EntityFacts()
+    start = 0
+    for first, end in generation.plan.chunks(shard):
+        length = len(generation.plan.entity_rows(entity, first, end))
+        checks.add_chunk(facts, generation.plan, generation.masker, entity, (first, end), rows.slice(start, length))
+        start += length
+    return facts
+
+
+def _orphans(plan: Plan, rows: Mapping[str, pa.Table]) -> Mapping[str, int]:
+    return {
+        f"{entity.name}: {column}": pc.sum(
+            pc.invert(pc.is_in(rows[entity.name].column(column), rows[parent].column("id")))
+        ).as_py()
+        or 0
+        for entity in plan.entities
+        for column, parent in entity.references.items()
+    }
+
+
+def _unique(generation: _DryRun) -> CheckResult:
+    """Uniqueness over the whole dataset, one key at a time."""
+    plan = generation.plan
+    offenders: dict[str, int] = {}
+    for entity in plan.entities:
+        for key in (("id",), *entity.unique):
+            tables = [_table(generation.row_files, plan, entity, shard).select(list(key)) for shard in plan.shards]
+            table = pa.concat_tables(tables)
+            distinct = table.group_by(list(key)).aggregate([]).num_rows
+            offenders[f"{entity.name}: {', '.join(key)}"] = table.num_rows - distinct
+    return checks.no_offenders("unique_keys", "all", offenders)

@@ -1,0 +1,158 @@
+"""Entering and leaving a seed run: the guards in their order, then the lease, then the work under a heartbeat."""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun, Status
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.domain.masking import Masker, MaskingKeys, fields_of
+from seed_pipelines.domain.plan import Plan
+from seed_pipelines.errors import DatabaseUnavailable, LeaseLost, SeedError
+from seed_pipelines.seeding import guards
+from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.services import RowFiles, Services
+
+logger = logging.getLogger(__name__)
+
+_HEARTBEATS_PER_TTL = 4
+
+
+@dataclass(frozen=True)
+class Session:
+    """A seed run that passed its guards and holds the lease."""
+
+    services: Services
+    tenant: Tenant
+    plan: Plan
+    masker: Masker
+    run: SeedRun
+    lease: Lease
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest that is seeded."""
+        return self.plan.manifest
+
+    @property
+    def row_files(self) -> RowFiles:
+        """Where the Parquet files are."""
+        return self.services.row_files
+
+    def finish(self, status: Status, problem: Mapping[str, Any] | None = None) -> None:
+        """Record how the seed run ended and give the lease back."""
+        self.services.control.finish_run(self.run.seed_run_id, status, problem)
+        self.services.control.release(self.lease)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A request that passed every guard but the lease."""
+
+    tenant: Tenant
+    plan: Plan
+    masker: Masker
+    subject: str
+    window_override_reason: str | None
+
+
+def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) -> Admission:
+    """Pass the guards in their order, all but the lease; a rehearsal may happen at any time of day."""
+    control, target = services.control, services.target
+    control.ping()
+    target.ping()
+    tenant = control.tenant(request.tenant)
+    target.verify_row_security(tenant, [entity.table for entity in ENTITIES])
+    manifest = request.read_manifest()
+    guards.same_identity(request, manifest, tenant.slug, control.environment())
+    guards.in_canary(manifest)
+    subject, roles = control.subject(), control.roles(tenant.tenant_id, request.environment)
+    guards.may_seed(subject, roles, tenant.slug, request.environment)
+    known = control.find_run(request.origin, tenant.tenant_id, request.environment, manifest.metadata.profile)
+    override = request.window_override if known is None else known.window_override_reason
+    if not rehearsal:
+        granted = roles if known is None or override is None else roles | {guards.ADMIN}
+        guards.inside_window(manifest, services.clock(), override, granted)
+    plan = Plan.of(manifest, services.catalogue)
+    masker = Masker(_masking_keys(services, plan, tenant))
+    target.verify_columns(plan.entities)
+    return Admission(tenant, plan, masker, subject, override)
+
+
+def enter(services: Services, request: SeedRequest) -> Session:
+    """Pass the guards and hold the lease; idempotent for one origin. Raises whatever refuses the run."""
+    admission = admit(services, request)
+    tenant, manifest = admission.tenant, admission.plan.manifest
+    control = services.control
+    run = control.open_run(
+        tenant_id=tenant.tenant_id,
+        environment=request.environment,
+        profile=manifest.metadata.profile,
+        origin=request.origin,
+        manifest_hash=manifest.integrity.manifest_hash,
+        mode=manifest.mode,
+        idempotency_key=request.idempotency_key or f"seed-data:{manifest.integrity.manifest_hash}",
+        requested_by=request.requested_by,
+        claimed_roles=request.claimed_roles,
+        window_override_reason=admission.window_override_reason,
+    )
+    try:
+        lease = control.acquire(
+            tenant.tenant_id, request.environment, run.seed_run_id, request.origin, services.holder_finished
+        )
+    except SeedError as refusal:
+        control.finish_run(run.seed_run_id, "failed", refusal.problem())
+        raise
+    control.fence_run(run, lease)
+    return Session(services, tenant, admission.plan, admission.masker, run, lease)
+
+
+@contextmanager
+def held(session: Session) -> Iterator[Session]:
+    """Keep the lease alive while the work goes on."""
+    stop = threading.Event()
+    interval = session.services.lease_ttl_seconds / _HEARTBEATS_PER_TTL
+    heart = threading.Thread(target=_beat, args=(session, stop, interval), name="lease-heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield session
+    finally:
+        stop.set()
+        heart.join()
+
+
+def abandon(session: Session, error: BaseException) -> None:
+    """Record that the seed run ended by `error`; a lease that was lost, or a database that is away, needs no more."""
+    problem = error.problem() if isinstance(error, SeedError) else None
+    status: Status = "failed" if isinstance(error, Exception) else "aborted"
+    try:
+        session.finish(status, problem)
+    except (DatabaseUnavailable, LeaseLost) as beyond:
+        logger.warning("The end of seed run %s could not be recorded: %s", session.run.seed_run_id, beyond.detail)
+
+
+def _masking_keys(services: Services, plan: Plan, tenant: Tenant) -> MaskingKeys:
+    metadata = plan.manifest.metadata
+    loaded = services.target.checkpoints(tenant.tenant_id, metadata.environment)
+    guards.no_drift(plan.manifest, loaded)
+    names = (metadata.tenant, metadata.environment, metadata.salt_version)
+    keys = MaskingKeys(*names, services.keys.masking_keys(*names, fields_of(ENTITIES)))
+    guards.same_key(keys.fingerprint, plan.dataset, loaded)
+    return keys
+
+
+def _beat(session: Session, stop: threading.Event, interval: float) -> None:
+    while not stop.wait(interval):
+        try:
+            session.services.control.heartbeat(session.lease)
+        except DatabaseUnavailable as error:
+            logger.warning("Heartbeat of seed run %s missed: %s", session.run.seed_run_id, error.detail)
+        except LeaseLost as error:
+            logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
+            return

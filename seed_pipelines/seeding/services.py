@@ -1,0 +1,173 @@
+"""The outside systems a seed run needs, one port each; the adapters fit them, and so do the fakes of the tests."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import pyarrow as pa
+
+from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.loading import LoadedShard
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun, Status
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
+from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.plan import IdRange
+
+
+class ControlDatabase(Protocol):
+    """Tenants, roles, seed runs and leases, reached by the control role."""
+
+    def ping(self) -> None:
+        """DatabaseUnavailable if it does not answer."""
+
+    def environment(self) -> str:
+        """The environment this database belongs to."""
+
+    def tenant(self, wanted: UUID | str) -> Tenant:
+        """The tenant of an id or a slug; TenantUnknown."""
+
+    def subject(self) -> str:
+        """Who the session belongs to."""
+
+    def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
+        """The roles granted to the subject."""
+
+    def acquire(
+        self,
+        tenant_id: UUID,
+        environment: str,
+        seed_run_id: UUID,
+        holder: str,
+        holder_finished: Callable[[str], bool],
+    ) -> Lease:
+        """Take, take over or join the lease; LeaseHeld."""
+
+    def heartbeat(self, lease: Lease) -> None:
+        """Keep the lease alive; LeaseLost."""
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; nothing happens if it is no longer ours."""
+
+    def open_run(
+        self,
+        *,
+        tenant_id: UUID,
+        environment: str,
+        profile: str,
+        origin: str,
+        manifest_hash: str,
+        mode: str,
+        idempotency_key: str,
+        requested_by: str,
+        claimed_roles: Sequence[str],
+        window_override_reason: str | None,
+    ) -> SeedRun:
+        """The running seed run of an origin: a new one, or the one it opened before."""
+
+    def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
+        """The seed run that an origin opened, or None."""
+
+    def fence_run(self, run: SeedRun, lease: Lease) -> None:
+        """Record the token a seed run holds; whoever ran before it under the same lease is over."""
+
+    def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
+        """Record how a seed run ended."""
+
+    def record_shard(self, seed_run_id: UUID, shard_key: str, report: Mapping[str, Any]) -> None:
+        """Record a shard's integrity report, replacing an earlier one of the same seed run."""
+
+    def shard_reports(self, seed_run_id: UUID) -> Mapping[str, Mapping[str, Any]]:
+        """Shard key -> its integrity report."""
+
+
+class TargetDatabase(Protocol):
+    """The tables that are seeded, reached by the data role under row level security."""
+
+    def ping(self) -> None:
+        """DatabaseUnavailable if it does not answer."""
+
+    def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
+        """What was tried; RlsNotEnforced with every hole."""
+
+    def verify_columns(self, entities: Sequence[Entity]) -> None:
+        """TargetMismatch if a table does not fit its entity."""
+
+    def checkpoints(self, tenant_id: UUID, environment: str) -> tuple[ShardCheckpoint, ...]:
+        """What is loaded for a tenant and environment."""
+
+    def load(
+        self,
+        lease: Lease,
+        checkpoint: ShardCheckpoint,
+        ids: IdRange,
+        tables: Sequence[tuple[Entity, Iterable[pa.RecordBatch]]],
+    ) -> LoadedShard:
+        """Replace a shard in one transaction; LeaseLost, DatasetInUse, TargetMismatch, DatabaseUnavailable."""
+
+    def read(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> pa.Table:
+        """The seeded rows of an id range, in id order."""
+
+    def duplicates(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> Mapping[str, int]:
+        """Unique key -> rows of the range that share it with another row of the tenant."""
+
+    def orphans(
+        self, tenant_id: UUID, entity: Entity, parents: Mapping[str, Entity], ids: IdRange
+    ) -> Mapping[str, int]:
+        """Referencing column -> rows of the range whose parent does not exist."""
+
+    def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
+        """Delete a dataset and its checkpoints in one transaction; rows deleted per entity."""
+
+
+class MaskingKeySource(Protocol):
+    """Where the masking keys come from: Vault Transit."""
+
+    def masking_keys(
+        self, tenant: str, environment: str, salt_version: str, fields: Sequence[str]
+    ) -> Mapping[str, bytes]:
+        """32 bytes for each field; VaultUnavailable."""
+
+
+class RowFiles(Protocol):
+    """Parquet files of masked rows."""
+
+    def write(
+        self,
+        key: RowFileKey,
+        schema: pa.Schema,
+        dictionary: list[str],
+        batches: Iterable[pa.RecordBatch],
+        provenance: Provenance,
+        leaves: Callable[[], tuple[str, ...]],
+    ) -> RowFile:
+        """Store the batches under a key; StorageUnavailable."""
+
+    def describe(self, key: RowFileKey) -> RowFile:
+        """What is stored under a key; ParquetMismatch, StorageUnavailable."""
+
+    def read(self, key: RowFileKey, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """The rows of a file."""
+
+    def delete_dataset(self, environment: str, tenant: str, profile: str) -> None:
+        """Remove every file of a dataset."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a use case reaches beyond its arguments."""
+
+    control: ControlDatabase
+    target: TargetDatabase
+    keys: MaskingKeySource
+    row_files: RowFiles
+    catalogue: Catalogue
+    clock: Callable[[], datetime]
+    """Now, in UTC."""
+    lease_ttl_seconds: float
+    holder_finished: Callable[[str], bool]
+    """Whether the run or backfill that holds a lease is known to be over."""

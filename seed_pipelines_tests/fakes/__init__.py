@@ -1,0 +1,7 @@
+"""In-memory twins of the ports in `seed_pipelines.seeding.services`."""
+
+from seed_pipelines_tests.fakes.control import FakeControl
+from seed_pipelines_tests.fakes.keys import FakeKeys
+from seed_pipelines_tests.fakes.tables import FakeTables
+
+__all__ = ["FakeControl", "FakeKeys", "FakeTables"]

@@ -1,0 +1,132 @@
+"""Tenants, roles, seed runs and leases in memory."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun, Status
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.errors import DatabaseUnavailable, LeaseHeld, LeaseLost, TenantUnknown
+
+STARTED = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class FakeControl:
+    """Leases never expire here; a test takes one over by saying that its holder is finished."""
+
+    database_environment: str
+    tenants: tuple[Tenant, ...]
+    granted: frozenset[str] = frozenset({"seed-runner"})
+    away: bool = False
+    runs: dict[UUID, SeedRun] = field(default_factory=dict)
+    leases: dict[tuple[UUID, str], Lease] = field(default_factory=dict)
+    reports: dict[UUID, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    heartbeats: int = 0
+    tokens: "count[int]" = field(default_factory=lambda: count(1))
+
+    def ping(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("The fake is away.")
+
+    def environment(self) -> str:
+        return self.database_environment
+
+    def tenant(self, wanted: UUID | str) -> Tenant:
+        for tenant in self.tenants:
+            if wanted in (tenant.tenant_id, tenant.slug):
+                return tenant
+        raise TenantUnknown(f"No tenant {wanted}.")
+
+    def subject(self) -> str:
+        return "fake-subject"
+
+    def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
+        return self.granted
+
+    def acquire(
+        self,
+        tenant_id: UUID,
+        environment: str,
+        seed_run_id: UUID,
+        holder: str,
+        holder_finished: Callable[[str], bool],
+    ) -> Lease:
+        held = self.leases.get((tenant_id, environment))
+        if held is not None and held.seed_run_id == seed_run_id:
+            return held
+        if held is not None and not holder_finished(held.holder):
+            raise LeaseHeld("Held.", holder=held.holder, expires_in_seconds=60)
+        lease = Lease(tenant_id, environment, seed_run_id, holder, next(self.tokens))
+        self.leases[tenant_id, environment] = lease
+        return lease
+
+    def heartbeat(self, lease: Lease) -> None:
+        self.ping()
+        if self.leases.get((lease.tenant_id, lease.environment)) != lease:
+            raise LeaseLost("Taken over.", token=lease.token)
+        self.heartbeats += 1
+
+    def release(self, lease: Lease) -> None:
+        self.ping()
+        if self.leases.get((lease.tenant_id, lease.environment)) == lease:
+            del self.leases[lease.tenant_id, lease.environment]
+
+    def open_run(
+        self,
+        *,
+        tenant_id: UUID,
+        environment: str,
+        profile: str,
+        origin: str,
+        manifest_hash: str,
+        mode: str,
+        idempotency_key: str,
+        requested_by: str,
+        claimed_roles: Sequence[str],
+        window_override_reason: str | None,
+    ) -> SeedRun:
+        known = self.find_run(origin, tenant_id, environment, profile)
+        run = known or SeedRun(
+            seed_run_id=uuid4(),
+            tenant_id=tenant_id,
+            environment=environment,
+            profile=profile,
+            origin=origin,
+            manifest_hash=manifest_hash,
+            mode=mode,
+            status="running",
+            subject=self.subject(),
+            idempotency_key=idempotency_key,
+            requested_by=requested_by,
+            claimed_roles=tuple(claimed_roles),
+            window_override_reason=window_override_reason,
+            fencing_token=None,
+            started_at=STARTED,
+            ended_at=None,
+            problem=None,
+        )
+        self.runs[run.seed_run_id] = replace(run, status="running")
+        return self.runs[run.seed_run_id]
+
+    def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
+        wanted = (origin, tenant_id, environment, profile)
+        found = (r for r in self.runs.values() if (r.origin, r.tenant_id, r.environment, r.profile) == wanted)
+        return next(found, None)
+
+    def fence_run(self, run: SeedRun, lease: Lease) -> None:
+        self.runs[run.seed_run_id] = replace(run, fencing_token=lease.token)
+
+    def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
+        self.ping()
+        self.runs[seed_run_id] = replace(self.runs[seed_run_id], status=status, problem=problem)
+
+    def record_shard(self, seed_run_id: UUID, shard_key: str, report: Mapping[str, Any]) -> None:
+        self.reports.setdefault(seed_run_id, {})[shard_key] = report
+
+    def shard_reports(self, seed_run_id: UUID) -> Mapping[str, Mapping[str, Any]]:
+        return self.reports.get(seed_run_id, {})

@@ -1,0 +1,104 @@
+"""Seeded tables in memory."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+
+from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.loading import LoadedShard
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.plan import IdRange
+from seed_pipelines.errors import DatabaseUnavailable, RlsNotEnforced
+
+
+@dataclass
+class FakeTables:
+    """Rows per tenant and entity; a load replaces its range, or nothing if the source of the rows fails."""
+
+    away: bool = False
+    holes: list[str] = field(default_factory=list)
+    rows: dict[tuple[UUID, str], list[dict[str, Any]]] = field(default_factory=dict)
+    known: list[ShardCheckpoint] = field(default_factory=list)
+    loads: int = 0
+
+    def ping(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("The fake is away.")
+
+    def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
+        if self.holes:
+            raise RlsNotEnforced("Holes.", holes=self.holes)
+        return {"tables": list(tables)}
+
+    def verify_columns(self, entities: Sequence[Entity]) -> None:
+        self.ping()
+
+    def checkpoints(self, tenant_id: UUID, environment: str) -> tuple[ShardCheckpoint, ...]:
+        return tuple(c for c in self.known if (c.tenant_id, c.environment) == (tenant_id, environment))
+
+    def load(
+        self,
+        lease: Lease,
+        checkpoint: ShardCheckpoint,
+        ids: IdRange,
+        tables: Sequence[tuple[Entity, Iterable[pa.RecordBatch]]],
+    ) -> LoadedShard:
+        self.ping()
+        staged = {entity.name: [row for batch in batches for row in batch.to_pylist()] for entity, batches in tables}
+        replaced = {}
+        for name, rows in staged.items():
+            kept = [row for row in self.rows.get((lease.tenant_id, name), []) if not _within(row, ids)]
+            replaced[name] = len(self.rows.get((lease.tenant_id, name), [])) - len(kept)
+            self.rows[lease.tenant_id, name] = sorted(kept + rows, key=lambda row: row["id"])
+        self.known = [c for c in self.known if not _overlaps(c, checkpoint)] + [checkpoint]
+        self.loads += 1
+        return LoadedShard({name: len(rows) for name, rows in staged.items()}, replaced, datetime.now(UTC))
+
+    def read(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> pa.Table:
+        found = [row for row in self.rows.get((tenant_id, entity.name), []) if _within(row, ids)]
+        return pa.Table.from_pylist(found, entity.schema)
+
+    def duplicates(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> Mapping[str, int]:
+        rows = self.rows.get((tenant_id, entity.name), [])
+        found = {}
+        for key in entity.unique:
+            values = [tuple(row[column] for column in key) for row in rows]
+            found[", ".join(key)] = len(values) - len(set(values))
+        return found
+
+    def orphans(
+        self, tenant_id: UUID, entity: Entity, parents: Mapping[str, Entity], ids: IdRange
+    ) -> Mapping[str, int]:
+        found = {}
+        for column, parent in parents.items():
+            there = {row["id"] for row in self.rows.get((tenant_id, parent.name), [])}
+            found[column] = sum(row[column] not in there for row in self.rows.get((tenant_id, entity.name), []))
+        return found
+
+    def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
+        deleted = {}
+        for entity in entities:
+            rows = self.rows.get((lease.tenant_id, entity.name), [])
+            kept = [row for row in rows if not _within(row, ids)]
+            deleted[entity.name] = len(rows) - len(kept)
+            self.rows[lease.tenant_id, entity.name] = kept
+        self.known = [c for c in self.known if c.profile != profile]
+        return deleted
+
+
+def _within(row: Mapping[str, Any], ids: IdRange) -> bool:
+    low, high = ids
+    return bool(low <= row["id"] and (high is None or row["id"] < high))
+
+
+def _overlaps(one: ShardCheckpoint, other: ShardCheckpoint) -> bool:
+    if (one.tenant_id, one.environment, one.profile) != (other.tenant_id, other.environment, other.profile):
+        return False
+    ends = [c.end_customer if c.end_customer is not None else 1 << 36 for c in (one, other)]
+    return one.first_customer < ends[1] and other.first_customer < ends[0]

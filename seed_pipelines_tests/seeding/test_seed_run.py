@@ -1,0 +1,220 @@
+"""The guards and the lease of a seed run."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from seed_pipelines.errors import (
+    CanaryOutOfScope,
+    DatabaseUnavailable,
+    Forbidden,
+    LeaseHeld,
+    ManifestInvalid,
+    MaskingKeyChanged,
+    OutsideWindow,
+    ReferenceDatetimeDrift,
+    RlsNotEnforced,
+    TenantMismatch,
+    TenantUnknown,
+    VaultUnavailable,
+)
+from seed_pipelines.seeding.generation import generate
+from seed_pipelines.seeding.loading import load
+from seed_pipelines.seeding.seed_run import Session, abandon, enter, held
+from seed_pipelines_tests.worlds import OTHER_TENANT, TENANT, World, manifest
+
+NOON = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
+
+
+def seed(world: World, session: Session) -> None:
+    for shard in session.plan.shards:
+        for entity in session.plan.entities:
+            generate(session, entity, shard)
+        load(session, shard)
+    session.finish("succeeded")
+
+
+def test_a_run_that_passes_every_guard_holds_the_lease(world: World) -> None:
+    session = enter(world.services, world.request(requested_by="ana", claimed_roles=("seed-admin",)))
+    assert world.control.leases[TENANT.tenant_id, "staging"] == session.lease
+    assert (session.run.status, session.run.subject, session.run.requested_by) == (
+        "running",
+        "fake-subject",
+        "ana",
+    )
+    assert session.run.idempotency_key == f"seed-data:{session.manifest.integrity.manifest_hash}"
+
+
+def test_entering_again_with_the_same_origin_joins_the_run(world: World) -> None:
+    first, second = (enter(world.services, world.request()) for _ in range(2))
+    assert first.run.seed_run_id == second.run.seed_run_id
+    assert first.lease == second.lease
+
+
+def test_another_origin_is_refused_while_the_lease_is_held_and_the_refusal_is_recorded(world: World) -> None:
+    enter(world.services, world.request())
+    with pytest.raises(LeaseHeld) as refusal:
+        enter(world.services, world.request(origin="run-2"))
+    assert refusal.value.exit_code == 3
+    refused = world.control.find_run("run-2", TENANT.tenant_id, "staging", "default")
+    assert refused is not None
+    assert refused.status == "failed"
+    assert refused.problem is not None
+    assert refused.problem["code"] == "lease_held"
+
+
+def test_the_lease_of_a_finished_holder_is_taken_over_with_a_larger_token(world: World) -> None:
+    first = enter(world.services, world.request())
+    world.finished.add("run-1")
+    assert enter(world.services, world.request(origin="run-2")).lease.token > first.lease.token
+
+
+def test_another_environment_of_the_database_is_refused(world: World) -> None:
+    world.control.database_environment = "dev"
+    with pytest.raises(TenantMismatch):
+        enter(world.services, world.request())
+
+
+@pytest.mark.parametrize("asked", [{"tenant": OTHER_TENANT.tenant_id}, {"environment": "dev"}, {"mode": "carga"}])
+def test_a_manifest_of_something_else_is_refused(world: World, asked: dict[str, str]) -> None:
+    with pytest.raises(TenantMismatch) as refusal:
+        enter(world.services, world.request(**asked))
+    assert refusal.value.exit_code == 2
+
+
+def test_an_unknown_tenant_is_refused(world: World) -> None:
+    with pytest.raises(TenantUnknown):
+        enter(world.services, world.request(tenant="tenant-z"))
+
+
+def test_a_subject_without_a_role_is_refused(world: World) -> None:
+    world.control.granted = frozenset({"seed-read"})
+    with pytest.raises(Forbidden):
+        enter(world.services, world.request(claimed_roles=("seed-admin",)))
+
+
+def test_outside_the_window_nothing_starts_and_the_next_opening_is_named(world: World) -> None:
+    world.now = NOON
+    with pytest.raises(OutsideWindow) as refusal:
+        enter(world.services, world.request())
+    assert refusal.value.extensions["opens_at"] == "2025-06-02T00:00:00+00:00"
+    assert world.control.leases == {}
+
+
+def test_only_a_seed_admin_overrides_the_window_and_only_with_a_reason(world: World) -> None:
+    world.now = NOON
+    with pytest.raises(Forbidden):
+        enter(world.services, world.request(window_override="demo"))
+    world.control.granted = frozenset({"seed-admin"})
+    with pytest.raises(ManifestInvalid, match="reason"):
+        enter(world.services, world.request(window_override="  "))
+    assert enter(world.services, world.request(window_override="demo")).run.window_override_reason == "demo"
+
+
+def test_steps_of_an_overridden_run_go_on_without_asking_again(world: World) -> None:
+    world.now = NOON
+    world.control.granted = frozenset({"seed-admin"})
+    enter(world.services, world.request(window_override="demo"))
+    world.control.granted = frozenset({"seed-runner"})
+    assert enter(world.services, world.request()).run.window_override_reason == "demo"
+
+
+def test_a_run_stops_at_the_next_step_once_its_window_has_closed(world: World) -> None:
+    enter(world.services, world.request())
+    world.now = NOON
+    with pytest.raises(OutsideWindow):
+        enter(world.services, world.request())
+
+
+def test_holes_in_row_level_security_stop_everything(world: World) -> None:
+    world.tables.holes = ["banking.customer lacks FORCE"]
+    with pytest.raises(RlsNotEnforced):
+        enter(world.services, world.request())
+    assert world.keys.asked == 0
+
+
+def test_a_sealed_vault_stops_before_the_lease(world: World) -> None:
+    world.keys.sealed = True
+    with pytest.raises(VaultUnavailable):
+        enter(world.services, world.request())
+    assert world.control.leases == {}
+
+
+@pytest.mark.parametrize("which", ["control", "tables"])
+def test_a_database_that_is_away_comes_first(world: World, which: str) -> None:
+    setattr(getattr(world, which), "away", True)
+    world.keys.sealed = True
+    with pytest.raises(DatabaseUnavailable):
+        enter(world.services, world.request(tenant="tenant-z"))
+
+
+def test_a_loaded_dataset_of_another_reference_datetime_is_drift(world: World) -> None:
+    seed(world, enter(world.services, world.request()))
+    later = manifest(reference_datetime="2025-02-01T00:00:00Z", anchor_datetime="2025-01-01T00:00:00Z")
+    with pytest.raises(ReferenceDatetimeDrift, match="purge"):
+        enter(world.services, world.request(later, origin="run-2"))
+
+
+def test_a_loaded_dataset_of_another_key_or_salt_is_refused(world: World) -> None:
+    seed(world, enter(world.services, world.request()))
+    world.keys.material = b"another key"
+    with pytest.raises(MaskingKeyChanged):
+        enter(world.services, world.request(origin="run-2"))
+    world.keys.material = type(world.keys)().material
+    metadata = manifest().metadata.model_dump() | {"salt_version": "v2"}
+    with pytest.raises(MaskingKeyChanged, match="salt_version"):
+        enter(world.services, world.request(manifest(metadata=metadata), origin="run-3"))
+
+
+def test_a_canary_for_other_tenants_is_out_of_scope(world: World) -> None:
+    canary = manifest(
+        mode="canary",
+        canary={"tenants": ["tenant-b"]},
+        ttl={"canary_days": 1},
+        budget={"cost_cap_brl": 10, "error_budget_pct": 1},
+    )
+    with pytest.raises(CanaryOutOfScope):
+        enter(world.services, world.request(canary))
+
+
+def test_a_heartbeat_keeps_the_lease_while_the_work_goes_on(world: World) -> None:
+    services = world.services
+    session = enter(services, world.request())
+    brisk = Session(
+        type(services)(**{**vars(services), "lease_ttl_seconds": 0.04}),
+        session.tenant,
+        session.plan,
+        session.masker,
+        session.run,
+        session.lease,
+    )
+    deadline = datetime.now(UTC) + timedelta(seconds=20)
+    with held(brisk):
+        while world.control.heartbeats < 3 and datetime.now(UTC) < deadline:
+            pass
+    assert world.control.heartbeats >= 3
+
+
+def test_an_abandoned_run_is_recorded_and_its_lease_given_back(world: World) -> None:
+    session = enter(world.services, world.request())
+    abandon(session, VaultUnavailable("Gone."))
+    run = world.control.runs[session.run.seed_run_id]
+    assert run.status == "failed"
+    assert run.problem is not None
+    assert run.problem["code"] == "vault_unavailable"
+    assert world.control.leases == {}
+
+
+def test_an_interrupted_run_is_aborted(world: World) -> None:
+    session = enter(world.services, world.request())
+    abandon(session, KeyboardInterrupt())
+    assert world.control.runs[session.run.seed_run_id].status == "aborted"
+
+
+def test_abandoning_without_a_database_is_logged_and_raises_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = enter(world.services, world.request())
+    world.control.away = True
+    abandon(session, DatabaseUnavailable("Gone."))
+    assert "could not be recorded" in caplog.text

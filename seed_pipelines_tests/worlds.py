@@ -1,0 +1,77 @@
+"""A whole world for a seed run, made of fakes: what unit tests of the use cases and of Dagster start from."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_DNS, UUID, uuid5
+
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.adapters.row_files import RowFileStore
+from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.manifest import Manifest, manifest_hash, read_manifest
+from seed_pipelines.domain.manifest_baseline import minimal_baseline
+from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.services import Services
+from seed_pipelines_tests.fakes import FakeControl, FakeKeys, FakeTables
+
+REFERENCE = datetime(2025, 1, 1, tzinfo=UTC)
+IN_WINDOW = datetime(2025, 6, 1, 2, 0, tzinfo=UTC)
+TENANT = Tenant(uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example"), "tenant-a")
+OTHER_TENANT = Tenant(uuid5(NAMESPACE_DNS, "tenant-b.seed-pipelines.example"), "tenant-b")
+GENERATED = [entity.name for entity in ENTITIES]
+
+
+def catalogue(rows_per_shard: int = 50_000, caps: int = 10_000_000) -> Catalogue:
+    """The packaged catalogue with other caps and another shard size."""
+    packaged = Catalogue.packaged()
+    larger = {name: {"base": caps, "load": caps} for name in packaged.entities}
+    document = packaged.model_dump(mode="json") | {"rows_per_shard": rows_per_shard, "entities": larger}
+    return Catalogue.model_validate(document)
+
+
+def manifest(
+    customers: int = 100, bank_accounts: int = 120, *, in_catalogue: Catalogue | None = None, **changes: Any
+) -> Manifest:
+    """A sealed baseline manifest of tenant-a in staging; `changes` replace top-level members."""
+    limits = in_catalogue or catalogue()
+    document = minimal_baseline("tenant-a", "staging", reference_datetime=REFERENCE, catalogue=limits)
+    document["volumetry"] = {"customers": {"cap": customers}, "bank_accounts": {"cap": bank_accounts}}
+    document |= changes
+    document["integrity"] = {"manifest_hash": manifest_hash(document)}
+    return read_manifest(document, limits, GENERATED)
+
+
+@dataclass
+class World:
+    """Fakes, a clock that stands still, and the requests that fit them."""
+
+    directory: Path
+    now: datetime = IN_WINDOW
+    control: FakeControl = field(default_factory=lambda: FakeControl("staging", (TENANT, OTHER_TENANT)))
+    tables: FakeTables = field(default_factory=FakeTables)
+    keys: FakeKeys = field(default_factory=FakeKeys)
+    catalogue: Catalogue = field(default_factory=catalogue)
+    finished: set[str] = field(default_factory=set)
+
+    @property
+    def services(self) -> Services:
+        """The services of a use case."""
+        return Services(
+            control=self.control,
+            target=self.tables,
+            keys=self.keys,
+            row_files=RowFileStore(str(self.directory)),
+            catalogue=self.catalogue,
+            clock=lambda: self.now,
+            lease_ttl_seconds=60,
+            holder_finished=self.finished.__contains__,
+        )
+
+    def request(self, wanted: Manifest | None = None, *, origin: str = "run-1", **changes: Any) -> SeedRequest:
+        """A request to seed tenant-a in staging."""
+        read = wanted or manifest(in_catalogue=self.catalogue)
+        tenant: UUID | str = changes.pop("tenant", TENANT.tenant_id)
+        environment: str = changes.pop("environment", "staging")
+        return SeedRequest(origin=origin, tenant=tenant, environment=environment, read_manifest=lambda: read, **changes)
