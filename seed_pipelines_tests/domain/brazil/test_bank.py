@@ -47,6 +47,7 @@ def test_numbers_of_another_shape_are_invalid() -> None:
     """A number must have its digits, whatever its check digit."""
     accounts = pa.array(["00210169", "210169", "0021016A", "000210169", None])
     assert bank.is_valid_account(accounts, pa.array(["6"] * 5)).to_pylist() == [True, *[False] * 4]
+    assert not any(bank.is_valid_account(accounts, pa.array(["0"] * 5)).to_pylist())
 
 
 def test_dictionaries_and_chunks_are_read() -> None:

@@ -60,6 +60,15 @@ def test_columns_without_a_character_are_read(texts: list[str | None]) -> None:
     assert not valid.any()
 
 
+def test_what_lies_beneath_a_null_is_not_read() -> None:
+    """Arrow leaves the bytes of a null slot undefined; they may well be digits."""
+    digits = pa.array(["001", "002"], pa.string())
+    _, offsets, data = digits.buffers()
+    hidden = pa.StringArray.from_buffers(2, offsets, data, pa.py_buffer(b"\x01"), 1)
+    values, valid = parsed(hidden, 3)
+    assert (values.tolist(), valid.tolist()) == ([1, 0], [True, False])
+
+
 def test_numbers_of_too_many_digits_are_refused() -> None:
     """Nothing is cut off in silence."""
     for write in (lambda: decimal_strings(np.array([1000], dtype=np.uint64), 3), sum_of_too_many):
