@@ -126,9 +126,9 @@ COMMENT ON COLUMN seed.shard_checkpoint.seed_run_id IS 'The seed run that loaded
 COMMENT ON COLUMN seed.shard_checkpoint.fencing_token IS 'The token it was loaded under.';
 COMMENT ON COLUMN seed.shard_checkpoint.loaded_at IS 'By the clock of the database.';
 
+ALTER TABLE seed.shard_report ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE seed.lease ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE seed.seed_run ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-ALTER TABLE seed.shard_report ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE seed.shard_checkpoint ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE POLICY control ON seed.lease TO seed_control USING (true) WITH CHECK (true);

@@ -52,9 +52,7 @@ def column_type(kind: pa.DataType) -> str:
     """Name the type of the staging column that an Arrow type is copied into; TypeError if there is none."""
     if pa.types.is_decimal128(kind):
         if kind.precision > _LONG_DIGITS or kind.scale != MONEY_SCALE:
-            raise TypeError(
-                f"no binary encoding for {kind}: decimals have {MONEY_SCALE} places and fit 64 bits"
-            )
+            raise TypeError(f"no binary encoding for {kind}: decimals have {MONEY_SCALE} places and fit 64 bits")
         return "bigint"
     if kind == pa.timestamp("us", "UTC"):
         return "timestamptz"

@@ -33,9 +33,7 @@ _ABSENT = (
 class Database:
     """Where to connect, and as what; holds no connection."""
 
-    def __init__(
-        self, url: str, *, application_name: str = "seed_pipelines", connect_timeout: int = 10
-    ) -> None:
+    def __init__(self, url: str, *, application_name: str = "seed_pipelines", connect_timeout: int = 10) -> None:
         """`url` is a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
         self.location = location(url)
         """User, host, port and database, for messages."""
@@ -100,13 +98,9 @@ class Database:
         if unavailable(error):
             return DatabaseUnavailable(f"{self.location}: {primary or str(error).strip()}")
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            return Forbidden(
-                f"{self.location}: {primary}. Grant the login its role (contracts/database/roles.sql)."
-            )
+            return Forbidden(f"{self.location}: {primary}. Grant the login its role (contracts/database/roles.sql).")
         if isinstance(error, _ABSENT):
-            return TargetMismatch(
-                f"{self.location}: {primary}. Is this the right database, and was it migrated?"
-            )
+            return TargetMismatch(f"{self.location}: {primary}. Is this the right database, and was it migrated?")
         return None
 
 

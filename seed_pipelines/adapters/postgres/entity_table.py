@@ -36,9 +36,7 @@ def columns(table: EntityTable) -> sql.Composed:
 def seeded_range(id_low: UUID, id_high: UUID | None, *, alias: str | None = None) -> sql.Composed:
     """A condition: the id is in [low, high), open-ended without a high, and a UUID of version 8."""
     identifier = sql.Identifier("id") if alias is None else sql.Identifier(alias, "id")
-    upper = (
-        sql.SQL("") if id_high is None else sql.SQL(" AND {} < {}").format(identifier, sql.Literal(id_high))
-    )
+    upper = sql.SQL("") if id_high is None else sql.SQL(" AND {} < {}").format(identifier, sql.Literal(id_high))
     return sql.SQL("({0} >= {1}{2} AND get_byte(uuid_send({0}), 6) >> 4 = 8)").format(
         identifier, sql.Literal(id_low), upper
     )

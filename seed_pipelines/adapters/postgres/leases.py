@@ -143,9 +143,7 @@ def _token(connection: Connection, statement: str, parameters: list[object]) -> 
 
 def _held(seen: _Seen | None, environment: str) -> LeaseHeld:
     if seen is None:
-        return LeaseHeld(
-            f"Several runs want the lease of {environment} at once.", holder=None, expires_in_seconds=0
-        )
+        return LeaseHeld(f"Several runs want the lease of {environment} at once.", holder=None, expires_in_seconds=0)
     seconds = max(0, round(seen.expires_in_seconds))
     return LeaseHeld(
         f"{seen.holder} is seeding this tenant in {environment}; its lease expires in {seconds} s unless it is extended.",

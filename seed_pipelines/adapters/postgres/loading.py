@@ -110,8 +110,7 @@ def _stage_name(entity: EntityTable) -> sql.Identifier:
 
 def _stage(connection: Connection, entity: EntityTable, batches: Iterable[pa.RecordBatch]) -> None:
     definitions = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(column_type(field.type)))
-        for field in entity.schema
+        sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(column_type(field.type))) for field in entity.schema
     )
     stage = _stage_name(entity)
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(stage, definitions))
@@ -124,9 +123,7 @@ def _stage(connection: Connection, entity: EntityTable, batches: Iterable[pa.Rec
         copy.write(TRAILER)
 
 
-def _verify_stage(
-    connection: Connection, entity: EntityTable, rows: int, id_low: UUID, id_high: UUID | None
-) -> None:
+def _verify_stage(connection: Connection, entity: EntityTable, rows: int, id_low: UUID, id_high: UUID | None) -> None:
     query = sql.SQL("SELECT count(*), count(*) FILTER (WHERE NOT {}) FROM {}")
     found = connection.execute(query.format(seeded_range(id_low, id_high), _stage_name(entity))).fetchone()
     if found != (rows, 0):

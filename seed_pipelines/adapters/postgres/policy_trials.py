@@ -7,7 +7,7 @@ means that the policies let the row pass.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, LiteralString, cast
+from typing import Final
 from uuid import UUID, uuid4
 
 import psycopg
@@ -125,9 +125,7 @@ _NOT_GRANTED: Final = "the policies refuse the tenant's own rows: the login was 
 def _outcome(trial: str, answer: _Answer) -> Outcome:
     if answer is _Answer.REFUSED:
         return Outcome(trial)
-    return Outcome(
-        trial, f"{trial}: " + ("not refused" if answer is _Answer.PASSED else "could not be tried")
-    )
+    return Outcome(trial, f"{trial}: " + ("not refused" if answer is _Answer.PASSED else "could not be tried"))
 
 
 def _insert_other(connection: Connection, table: SecuredTable, tenant_id: UUID, other: UUID) -> _Answer:
@@ -136,9 +134,7 @@ def _insert_other(connection: Connection, table: SecuredTable, tenant_id: UUID, 
         return answer
     bounds = [bound for (bound,) in connection.execute(_BOUNDS, [table.oid]) if bound != tenant_id]
     routed = [
-        answer
-        for answer in (_insert(connection, table, bound) for bound in bounds)
-        if answer is not _Answer.UNROUTED
+        answer for answer in (_insert(connection, table, bound) for bound in bounds) if answer is not _Answer.UNROUTED
     ]
     if routed:
         return next((answer for answer in routed if answer is not _Answer.REFUSED), _Answer.REFUSED)
@@ -186,9 +182,7 @@ def _write(connection: Connection, table: SecuredTable, statement: sql.Composed)
     return _Answer.PASSED if changed else _Answer.REFUSED
 
 
-def _policy_outcomes(
-    connection: Connection, table: SecuredTable, tenant_id: UUID, whose: str
-) -> Iterator[Outcome]:
+def _policy_outcomes(connection: Connection, table: SecuredTable, tenant_id: UUID, whose: str) -> Iterator[Outcome]:
     """The policies' own expressions, evaluated for a row of a tenant, whether or not such a row exists."""
     policies = connection.execute(_POLICIES, [table.oid]).fetchall()
     for privilege, command in _COMMANDS.items():

@@ -109,9 +109,7 @@ def verify_row_security(database: Database, tenant: Tenant, tables: Sequence[str
                     tried += [f"{table.name}: {outcome.trial}" for outcome in outcomes if not outcome.hole]
     if holes:
         raise RlsNotEnforced(
-            f"Row level security does not hold for {roles[0]} and tenant {tenant.slug}: "
-            + "; ".join(holes)
-            + ".",
+            f"Row level security does not hold for {roles[0]} and tenant {tenant.slug}: " + "; ".join(holes) + ".",
             holes=holes,
         )
     return RowSecurityEvidence(roles[0], roles, tuple(checked), tuple(tried))

@@ -104,15 +104,16 @@ class SeedRunStore:
             return _find(connection, origin, tenant_id, environment, profile)
 
     def fence(self, run: SeedRun, token: int) -> None:
-        """Record the fencing token of a seed run, and that the runs it took over from are over: aborted, lease_lost."""
+        """Record the fencing token that a running seed run holds; those it took over from end as aborted, lease_lost."""
         lost = LeaseLost(f"{run.origin} took over with token {token}.", token=token)
         with self._control.connection() as connection:
             connection.execute(
-                "UPDATE seed.seed_run SET fencing_token = %s WHERE seed_run_id = %s", [token, run.seed_run_id]
+                "UPDATE seed.seed_run SET fencing_token = %s WHERE seed_run_id = %s AND status = 'running'",
+                [token, run.seed_run_id],
             )
             connection.execute(
                 "UPDATE seed.seed_run SET status = 'aborted', problem = %s, ended_at = clock_timestamp()"
-                " WHERE tenant_id = %s AND environment = %s AND status = 'running' AND fencing_token < %s",
+                " WHERE status = 'running' AND tenant_id = %s AND environment = %s AND fencing_token < %s",
                 [Jsonb(lost.problem()), run.tenant_id, run.environment, token],
             )
 
@@ -127,12 +128,9 @@ class SeedRunStore:
             return ended.rowcount == 1
 
 
-def _find(
-    connection: Connection, origin: str, tenant_id: UUID, environment: str, profile: str
-) -> SeedRun | None:
+def _find(connection: Connection, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
     query = sql.SQL(
-        "SELECT {} FROM seed.seed_run"
-        " WHERE tenant_id = %s AND environment = %s AND profile = %s AND origin = %s"
+        "SELECT {} FROM seed.seed_run WHERE tenant_id = %s AND environment = %s AND profile = %s AND origin = %s"
     )
     with connection.cursor(row_factory=class_row(SeedRun)) as cursor:
         return cursor.execute(query.format(_COLUMNS), [tenant_id, environment, profile, origin]).fetchone()

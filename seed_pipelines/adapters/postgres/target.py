@@ -67,9 +67,7 @@ def _mismatches(connection: Connection, entity: EntityTable) -> Iterator[str]:
         yield f"{entity.table} does not exist"
         return
     for privilege in _PRIVILEGES:
-        if connection.execute("SELECT has_table_privilege(%s, %s)", [entity.table, privilege]).fetchone() != (
-            True,
-        ):
+        if connection.execute("SELECT has_table_privilege(%s, %s)", [entity.table, privilege]).fetchone() != (True,):
             yield f"{entity.table}: the login lacks {privilege}"
     wanted = {"tenant_id": pa.binary(16), **{field.name: field.type for field in entity.schema}}
     for name, kind in wanted.items():

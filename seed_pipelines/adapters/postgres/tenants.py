@@ -33,11 +33,7 @@ class TenantDirectory:
         """The environment that the database belongs to; TargetMismatch if it was never migrated."""
         with self._control.connection() as connection:
             found = connection.execute("SELECT to_regclass('seed.environment') IS NOT NULL").fetchone()
-            row = (
-                connection.execute("SELECT name FROM seed.environment").fetchone()
-                if found == (True,)
-                else None
-            )
+            row = connection.execute("SELECT name FROM seed.environment").fetchone() if found == (True,) else None
         if row is None:
             raise TargetMismatch(
                 f"{self._control.location} has no seed_pipelines schema: migrate it"
@@ -48,9 +44,7 @@ class TenantDirectory:
     def by_slug(self, slug: str) -> Tenant:
         """The tenant of a manifest's name; TenantUnknown if there is none."""
         with self._control.connection() as connection:
-            row = connection.execute(
-                "SELECT tenant_id, slug FROM seed.tenant WHERE slug = %s", [slug]
-            ).fetchone()
+            row = connection.execute("SELECT tenant_id, slug FROM seed.tenant WHERE slug = %s", [slug]).fetchone()
         if row is None:
             raise TenantUnknown(f"{self._control.location} has no tenant {slug!r}: register it first.")
         return Tenant(*row)

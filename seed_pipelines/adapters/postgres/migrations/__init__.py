@@ -86,9 +86,7 @@ def _claim(connection: Connection, where: str, environment: str) -> None:
     driver.execute("INSERT INTO seed.environment (name) VALUES (%s) ON CONFLICT DO NOTHING", [environment])
     row = driver.execute("SELECT name FROM seed.environment").fetchone()
     if row != (environment,):
-        raise TargetMismatch(
-            f"{where} belongs to environment {row[0] if row else 'none'}, not to {environment}."
-        )
+        raise TargetMismatch(f"{where} belongs to environment {row[0] if row else 'none'}, not to {environment}.")
 
 
 def _meaning(error: psycopg.Error, url: str) -> SeedError:
@@ -100,6 +98,4 @@ def _meaning(error: psycopg.Error, url: str) -> SeedError:
             f"{reason}. Migrate as a login that may SET ROLE {OWNER}, in a database that {OWNER} owns"
             " (contracts/database/roles.sql)."
         )
-    return TargetMismatch(
-        f"{reason}. The database holds something that the reference schema does not expect."
-    )
+    return TargetMismatch(f"{reason}. The database holds something that the reference schema does not expect.")
