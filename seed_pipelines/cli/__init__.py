@@ -14,6 +14,8 @@ _MODULES: Final = {
     "up": "stack",
     "down": "stack",
     "status": "stack",
+    "env": "stack",
+    "purge": "purge",
 }
 """Command -> the module whose COMMANDS has it, imported when it is asked for: Dagster alone takes seconds."""
 

@@ -126,6 +126,8 @@ class RunOutcome:
 def print_outcome(outcome: RunOutcome, console: Console) -> None:
     """The tables for people."""
     facts = Table(title=f"seed_data: {outcome.title}", show_header=False, title_justify="left")
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
     for name, value in outcome.facts.items():
         facts.add_row(name, value)
     console.print(facts)

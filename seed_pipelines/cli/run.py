@@ -8,14 +8,16 @@ from uuid import UUID, uuid4
 
 import click
 from dagster import DagsterInstance
+from dagster._core.errors import DagsterError
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from seed_pipelines.cli.outcome import RunOutcome, print_outcome
 from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
-from seed_pipelines.errors import SeedError, StackUnavailable, StorageUnavailable
+from seed_pipelines.errors import DatabaseUnavailable, SeedError, StackUnavailable, StorageUnavailable
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.launch import launch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
@@ -90,7 +92,7 @@ def _seed(
 ) -> RunOutcome:
     use_local_stack()
     settings = Settings()
-    instance = _instance()
+    instance = dagster_instance()
     seeding = SeedingFromSettings(settings)
     services = seeding.services(environment, instance)
     run_id = str(uuid4())
@@ -167,10 +169,13 @@ class _ManifestSource:
         return read_manifest(document, catalogue, [entity.name for entity in ENTITIES])
 
 
-def _instance() -> DagsterInstance:
+def dagster_instance() -> DagsterInstance:
+    """The Dagster instance of DAGSTER_HOME; StackUnavailable with the cure if it cannot be opened."""
     try:
         return DagsterInstance.get()
-    except Exception as error:
+    except SQLAlchemyError as error:
+        raise DatabaseUnavailable(f"Dagster's storage does not answer ({type(error).__name__}).") from error
+    except DagsterError as error:
         raise StackUnavailable(
             "Dagster's instance cannot be opened: start the local stack with `seed-data up`, or set DAGSTER_HOME and "
             f"SEED_DAGSTER_POSTGRES_URL. ({type(error).__name__})"

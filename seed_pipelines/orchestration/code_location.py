@@ -11,6 +11,7 @@ from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.plan import Plan
 from seed_pipelines.orchestration.asset_checks import manifest_checks
 from seed_pipelines.orchestration.assets import manifest_assets
+from seed_pipelines.orchestration.dead_runs import dead_run_sensor
 from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding, SeedingFromSettings
 from seed_pipelines.orchestration.runs import partition_tags
@@ -48,6 +49,7 @@ def build_definitions(
         ],
         asset_checks=[manifest_checks(job, seeding) for job in jobs],
         jobs=[dagster_job(job) for job in jobs],
+        sensors=[dead_run_sensor(jobs, seeding)],
         executor=dg.in_process_executor,
     )
 

@@ -8,6 +8,7 @@ from dagster._core.execution.plan.objects import StepFailureData
 
 from seed_pipelines.errors import SeedError
 from seed_pipelines.orchestration.code_location import build_definitions
+from seed_pipelines.orchestration.dead_runs import end_dead_runs
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import partition_tags
@@ -19,6 +20,7 @@ _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def launch(job: ManifestJob, seeding: Seeding, instance: DagsterInstance, run_id: str) -> Mapping[str, Any] | None:
     """Seed every shard of a manifest in one Dagster run; the Problem Details of its failure, None if it succeeded."""
+    end_dead_runs(job, seeding.services(job.identity[0], instance), instance)
     definitions = build_definitions([job], seeding)
     result = definitions.resolve_job_def(job.job_name).execute_in_process(
         run_config=_QUIET,
@@ -30,7 +32,9 @@ def launch(job: ManifestJob, seeding: Seeding, instance: DagsterInstance, run_id
     if result.success:
         return None
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return next((found for failure in failures if (found := _problem(failure)) is not None), _unexplained(run_id, failures))
+    return next(
+        (found for failure in failures if (found := _problem(failure)) is not None), _unexplained(run_id, failures)
+    )
 
 
 def _problem(failure: StepFailureData) -> Mapping[str, Any] | None:
@@ -41,4 +45,6 @@ def _problem(failure: StepFailureData) -> Mapping[str, Any] | None:
 
 def _unexplained(run_id: str, failures: Sequence[StepFailureData]) -> Mapping[str, Any]:
     names = {error.cause.cls_name or "" for failure in failures if (error := failure.error) and error.cause}
-    return SeedError(f"{', '.join(sorted(names)) or 'No reason was recorded'}: see the log of Dagster run {run_id}.").problem()
+    return SeedError(
+        f"{', '.join(sorted(names)) or 'No reason was recorded'}: see the log of Dagster run {run_id}."
+    ).problem()

@@ -47,6 +47,9 @@ class ControlDatabase(Protocol):
     ) -> Lease:
         """Take, take over or join the lease; LeaseHeld."""
 
+    def lease_holder(self, tenant_id: UUID, environment: str) -> str | None:
+        """Who holds the lease now; None where nobody does or it has expired."""
+
     def heartbeat(self, lease: Lease) -> None:
         """Keep the lease alive; LeaseLost."""
 

@@ -16,7 +16,8 @@ ORDINALS = st.integers(0, 2**22 - 1)
 
 def ids_of(tag: int, pairs: list[tuple[int, int]]) -> list[bytes]:
     customers, ordinals = (np.asarray(part, dtype=np.uint64) for part in zip(*pairs, strict=True))
-    return row_ids(tag, customers, ordinals, Stream(99)).to_pylist()
+    ids: list[bytes] = row_ids(tag, customers, ordinals, Stream(99)).to_pylist()
+    return ids
 
 
 @given(TAGS, st.lists(st.tuples(CUSTOMERS, ORDINALS), min_size=1, max_size=30, unique=True))

@@ -65,6 +65,10 @@ class FakeControl:
         self.leases[tenant_id, environment] = lease
         return lease
 
+    def lease_holder(self, tenant_id: UUID, environment: str) -> str | None:
+        held = self.leases.get((tenant_id, environment))
+        return None if held is None else held.holder
+
     def heartbeat(self, lease: Lease) -> None:
         self.ping()
         if self.leases.get((lease.tenant_id, lease.environment)) != lease:

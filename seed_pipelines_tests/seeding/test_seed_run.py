@@ -1,6 +1,7 @@
 """The guards and the lease of a seed run."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_another_environment_of_the_database_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize("asked", [{"tenant": OTHER_TENANT.tenant_id}, {"environment": "dev"}, {"mode": "carga"}])
-def test_a_manifest_of_something_else_is_refused(world: World, asked: dict[str, str]) -> None:
+def test_a_manifest_of_something_else_is_refused(world: World, asked: dict[str, Any]) -> None:
     with pytest.raises(TenantMismatch) as refusal:
         enter(world.services, world.request(**asked))
     assert refusal.value.exit_code == 2

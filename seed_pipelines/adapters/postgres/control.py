@@ -52,6 +52,10 @@ class PostgresControl:
         """Take, take over or join the lease; LeaseHeld."""
         return self._leases.acquire(tenant_id, environment, seed_run_id, holder, holder_finished)
 
+    def lease_holder(self, tenant_id: UUID, environment: str) -> str | None:
+        """Who holds the lease now; None where nobody does or it has expired."""
+        return self._leases.holder(tenant_id, environment)
+
     def heartbeat(self, lease: Lease) -> None:
         """Keep the lease alive; LeaseLost."""
         self._leases.heartbeat(lease)

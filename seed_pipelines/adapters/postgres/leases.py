@@ -74,6 +74,11 @@ class LeaseStore:
                 return Lease(tenant_id, environment, seed_run_id, holder, token)
         raise _held(seen, environment)
 
+    def holder(self, tenant_id: UUID, environment: str) -> str | None:
+        """Who holds the lease by the clock of the database; None where nobody does or it has expired."""
+        seen = self._see(tenant_id, environment)
+        return seen.holder if seen is not None and seen.expires_in_seconds > 0 else None
+
     def heartbeat(self, lease: Lease) -> None:
         """Move the expiry; LeaseLost if the token is no longer the current one."""
         if self._extend(lease, lease.token) is None:

@@ -1,0 +1,52 @@
+"""`seed-data purge`: remove what was seeded, so that a dataset with another reference_datetime or key can be loaded."""
+
+import json
+from typing import Final
+from uuid import UUID, uuid4
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from seed_pipelines.cli.run import dagster_instance
+from seed_pipelines.domain.catalogue import ENVIRONMENTS
+from seed_pipelines.local.environment import use_local_stack
+from seed_pipelines.orchestration.resources import SeedingFromSettings
+from seed_pipelines.orchestration.settings import Settings
+from seed_pipelines.seeding.purging import LoadedDataset, loaded_dataset, purge
+
+
+@click.command("purge")
+@click.option("--tenant-id", type=click.UUID, required=True, help="Tenant whose dataset is removed.")
+@click.option("--environment", type=click.Choice(ENVIRONMENTS), required=True)
+@click.option("--profile", default="default", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and stop.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def purge_command(tenant_id: UUID, environment: str, profile: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Remove a loaded dataset: rows, checkpoints and Parquet files. Needs seed-admin; other rows are never touched."""
+    use_local_stack()
+    services = SeedingFromSettings(Settings()).services(environment, dagster_instance())
+    dataset = loaded_dataset(services, tenant_id, environment, profile)
+    if not as_json:
+        _print(dataset)
+    deleted = {}
+    if not dry_run:
+        if not yes:
+            click.confirm("Remove these rows?", abort=True, err=True)
+        deleted = dict(purge(services, tenant_id, environment, profile, str(uuid4())))
+    if as_json:
+        click.echo(json.dumps({"loaded": dict(dataset.rows), "removed": deleted}))
+    elif not dry_run:
+        click.echo(f"Removed {sum(deleted.values()):,} rows.")
+
+
+COMMANDS: Final = (purge_command,)
+
+
+def _print(dataset: LoadedDataset) -> None:
+    title = f"{dataset.tenant} in {dataset.environment}, profile {dataset.profile}"
+    table = Table("entity", "rows", title=title, title_justify="left")
+    for name, rows in dataset.rows.items():
+        table.add_row(name, f"{rows:,}")
+    Console().print(table if dataset.rows else f"{title}: nothing is loaded.")

@@ -1,0 +1,52 @@
+"""Remove a loaded dataset: its rows, its checkpoints and its Parquet files, under the lease."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.ids import dataset_tag, end_of_dataset, lowest_id
+from seed_pipelines.errors import Forbidden, TenantMismatch
+from seed_pipelines.seeding import guards
+from seed_pipelines.seeding.services import Services
+
+
+@dataclass(frozen=True)
+class LoadedDataset:
+    """What the checkpoints say of a dataset."""
+
+    tenant: str
+    environment: str
+    profile: str
+    manifest_hashes: tuple[str, ...]
+    rows: Mapping[str, int]
+
+
+def loaded_dataset(services: Services, tenant_id: UUID, environment: str, profile: str) -> LoadedDataset:
+    """What a purge would remove; TenantUnknown, TenantMismatch, DatabaseUnavailable."""
+    tenant = services.control.tenant(tenant_id)
+    found = services.control.environment()
+    if found != environment:
+        raise TenantMismatch(f"The database is {found}, not {environment}.", requested={"environment": environment})
+    checkpoints = [c for c in services.target.checkpoints(tenant_id, environment) if c.profile == profile]
+    names = dict.fromkeys(name for checkpoint in checkpoints for name in checkpoint.rows)
+    rows = {name: sum(checkpoint.rows.get(name, 0) for checkpoint in checkpoints) for name in names}
+    hashes = tuple(dict.fromkeys(checkpoint.manifest_hash for checkpoint in checkpoints))
+    return LoadedDataset(tenant.slug, environment, profile, hashes, rows)
+
+
+def purge(services: Services, tenant_id: UUID, environment: str, profile: str, origin: str) -> Mapping[str, int]:
+    """Remove a dataset; rows deleted per entity. Forbidden unless seed-admin, LeaseHeld, DatasetInUse."""
+    dataset = loaded_dataset(services, tenant_id, environment, profile)
+    subject, roles = services.control.subject(), services.control.roles(tenant_id, environment)
+    if guards.ADMIN not in roles:
+        raise Forbidden(f"{subject} is not seed-admin for {dataset.tenant} in {environment}.", required=[guards.ADMIN])
+    services.target.verify_row_security(services.control.tenant(tenant_id), [entity.table for entity in ENTITIES])
+    lease = services.control.acquire(tenant_id, environment, UUID(origin), origin, services.holder_finished)
+    try:
+        tag = dataset_tag(dataset.tenant, environment, profile)
+        deleted = services.target.purge(lease, profile, (lowest_id(tag, 0), end_of_dataset(tag)), ENTITIES)
+        services.row_files.delete_dataset(environment, dataset.tenant, profile)
+    finally:
+        services.control.release(lease)
+    return deleted
