@@ -118,9 +118,7 @@ def load_file(path: Path, catalogue: Catalogue, generated: Collection[str]) -> L
     return LoadedManifest(path, hashlib.sha256(source).hexdigest(), manifest, document)
 
 
-def inspect_file(
-    path: Path, catalogue: Catalogue, generated: Collection[str]
-) -> LoadedManifest | BrokenManifest:
+def inspect_file(path: Path, catalogue: Catalogue, generated: Collection[str]) -> LoadedManifest | BrokenManifest:
     """The manifest in one file, wherever it stands, or what is wrong with it."""
     try:
         return load_file(path, catalogue, generated)
@@ -191,9 +189,7 @@ def _in_folder(folder: Path) -> Iterator[Path | BrokenManifest]:
         if isinstance(entry, BrokenManifest) or entry.suffix.lower() in SYNTAXES:
             yield entry
         elif _is_directory(entry):
-            issue = Issue(
-                "", "misplaced", "it is a folder in a folder, and not looked into", "manifest files"
-            )
+            issue = Issue("", "misplaced", "it is a folder in a folder, and not looked into", "manifest files")
             yield BrokenManifest(entry, (issue,))
 
 

@@ -105,9 +105,7 @@ def _results(path: Path, catalogue: Catalogue) -> Sequence[Result]:
     every: tuple[Result, ...] = (*found.manifests, *found.broken)
     results = sorted(every, key=lambda result: result.path)
     if one_of_many:
-        results = [
-            result for result in results if folder in (result.path.absolute(), result.path.parent.resolve())
-        ]
+        results = [result for result in results if folder in (result.path.absolute(), result.path.parent.resolve())]
     if not results:
         allowed = "a folder of <environment>/<tenant>[.<profile>].yaml"
         return [BrokenManifest(path, (Issue("", "no_manifests", "no manifest is in this folder", allowed),))]
@@ -139,9 +137,7 @@ def _print_results(results: Sequence[Result]) -> None:
 
 
 def _issue_table(broken: Iterable[BrokenManifest]) -> Table:
-    table = Table(
-        "file", "where", "what is wrong", "what is allowed", title="Not valid", title_justify="left"
-    )
+    table = Table("file", "where", "what is wrong", "what is allowed", title="Not valid", title_justify="left")
     for manifest in broken:
         for number, issue in enumerate(manifest.issues):
             file = _printable(manifest.path) if number == 0 else ""

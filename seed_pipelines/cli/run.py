@@ -7,8 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import click
-from dagster import DagsterInstance
-from dagster._core.errors import DagsterError
+from dagster import DagsterError, DagsterInstance
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 

@@ -97,9 +97,7 @@ def test_places_that_say_what_is_in_the_file(tmp_path: Path, place: str, members
         ("tenant-a.yaml", {}, ["misplaced"]),
     ],
 )
-def test_places_that_contradict_the_file(
-    tmp_path: Path, place: str, members: dict[str, str], codes: list[str]
-) -> None:
+def test_places_that_contradict_the_file(tmp_path: Path, place: str, members: dict[str, str], codes: list[str]) -> None:
     """The identity is in the content; a misleading place is an error."""
     write(tmp_path / place, **members)
     assert broken_codes(tmp_path) == {place: codes}

@@ -256,9 +256,7 @@ def test_the_example_reads_as_a_frozen_model() -> None:
     assert json.loads(manifest.model_dump_json())["volumetry"]["customers"]["cap"] == 100
 
 
-@pytest.mark.parametrize(
-    ("cap", "percent", "rows"), [(100, 100, 100), (100, 33.3, 33), (3, 33.34, 1), (7, 99.99, 6)]
-)
+@pytest.mark.parametrize(("cap", "percent", "rows"), [(100, 100, 100), (100, 33.3, 33), (3, 33.34, 1), (7, 99.99, 6)])
 def test_rows_are_the_floor_of_the_share(cap: int, percent: float, rows: int) -> None:
     """Shares are decimal: no row is lost or won by binary fractions."""
     document = changed(example(), "/volumetry/bank_accounts", {"cap": cap, "target_pct": percent})
@@ -279,15 +277,11 @@ def test_the_hash_does_not_depend_on_order_or_syntax(order: list[str], as_json: 
     document = {key: example()[key] for key in order}
     document["integrity"] = {"manifest_hash": "0" * 64}
     text = json.dumps(document, indent=3) if as_json else yaml.safe_dump(document, sort_keys=False)
-    assert manifest_hash(read_document(text.encode(), "json" if as_json else "yaml")) == manifest_hash(
-        example()
-    )
+    assert manifest_hash(read_document(text.encode(), "json" if as_json else "yaml")) == manifest_hash(example())
 
 
 @given(
-    st.sampled_from(
-        ["/volumetry/customers/cap", "/rate_limit/limit", "/backoff/max_retries", "/slo/p99_target_ms"]
-    ),
+    st.sampled_from(["/volumetry/customers/cap", "/rate_limit/limit", "/backoff/max_retries", "/slo/p99_target_ms"]),
     st.integers(1, 99),
 )
 def test_any_change_of_a_number_changes_the_hash(place: str, value: int) -> None:

@@ -184,9 +184,7 @@ def test_nesting_up_to_the_limit_is_read() -> None:
 _TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn", "Co")), max_size=8)
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | _TEXT,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc é:#-", max_size=4), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc é:#-", max_size=4), inner, max_size=3),
     max_leaves=10,
 )
 

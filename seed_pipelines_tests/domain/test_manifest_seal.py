@@ -101,11 +101,7 @@ def test_what_is_wrong_otherwise_is_not_sealed(old: str, new: str, error: type[E
         seal_yaml(UNSEALED.replace(old, new))
 
 
-@given(
-    st.text(
-        st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn", "Co", "Zl", "Zp")), max_size=20
-    )
-)
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn", "Co", "Zl", "Zp")), max_size=20))
 def test_comments_survive(comment: str) -> None:
     """Of any script, before and behind the hash."""
     text = f"# {comment}\n{UNSEALED.rstrip()} # {comment}\n# {comment}\n"

@@ -45,9 +45,7 @@ def test_other_time_zones_are_converted() -> None:
 
 
 minutes = st.builds(time, st.integers(0, 23), st.integers(0, 59))
-moments = st.timedeltas(timedelta(0), timedelta(days=30_000)).map(
-    lambda age: datetime(2001, 1, 1, tzinfo=UTC) + age
-)
+moments = st.timedeltas(timedelta(0), timedelta(days=30_000)).map(lambda age: datetime(2001, 1, 1, tzinfo=UTC) + age)
 
 
 @given(minutes, minutes, moments)
