@@ -172,6 +172,21 @@ def test_a_heartbeat_passes_while_a_load_holds_the_token(
         paused.finish()
 
 
+def test_a_takeover_by_expiry_gives_way_to_a_heartbeat(
+    stack: Server, control: Database, data: Database, pool: ThreadPoolExecutor
+) -> None:
+    """A writer that woke up and beat while the takeover waited for it keeps its lease."""
+    lease = acquire(LeaseStore(control, ttl_seconds=0), "run-1")
+    leases = LeaseStore(control, ttl_seconds=60)
+    paused = PausedLoad(data, lease, pool)
+    takeover = pool.submit(acquire, leases, "run-2")
+    assert someone_waits(stack)
+    leases.heartbeat(lease)
+    paused.finish()
+    assert isinstance(takeover.exception(10), LeaseHeld)
+    leases.heartbeat(lease)
+
+
 def test_a_release_waits_for_a_paused_writer(
     stack: Server, leases: LeaseStore, lease: Lease, data: Database, pool: ThreadPoolExecutor
 ) -> None:

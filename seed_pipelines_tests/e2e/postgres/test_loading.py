@@ -11,11 +11,11 @@ import pytest
 from seed_pipelines.adapters.postgres.checkpoints import CheckpointStore
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.entity_table import EntityTable
-from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.loading import LoadedShard, load_shard, purge_dataset
 from seed_pipelines.adapters.postgres.readback import counts, duplicates, orphans, read_rows
 from seed_pipelines.domain.entities import ENTITIES
-from seed_pipelines.errors import DatabaseUnavailable, DatasetInUse, ParquetMismatch, TargetMismatch
+from seed_pipelines.errors import DatabaseUnavailable, DatasetInUse, LeaseLost, ParquetMismatch, TargetMismatch
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server, checkpoint
 from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, Rows, generated
 
@@ -164,6 +164,38 @@ def test_application_rows_that_refer_to_seeded_ones_stop_the_load(stack: Server,
         load(data, lease, generated(10))
     assert caught.value.extensions == {"table": "banking.bank_account", "constraint": "bank_account_customer_fkey"}
     assert landed(data, CUSTOMERS).equals(old.customers)
+
+
+def test_a_deferred_reference_stops_the_load_too(stack: Server, data: Database, lease: Lease) -> None:
+    """A foreign key that is checked at the end of the transaction is answered like any other."""
+    old = generated(10)
+    load(data, lease, old)
+    with stack.superuser() as connection:
+        connection.execute(
+            "CREATE TABLE banking.note AS SELECT tenant_id, id AS customer_id FROM banking.customer"
+            " WHERE document_number = '00000000009';"
+            " ALTER TABLE banking.note ADD FOREIGN KEY (tenant_id, customer_id) REFERENCES banking.customer"
+            " DEFERRABLE INITIALLY DEFERRED"
+        )
+    try:
+        assert load(data, lease, old).replaced["customers"] == 10
+        with pytest.raises(DatasetInUse, match=r"banking\.note"):
+            load(data, lease, generated(5))
+    finally:
+        with stack.superuser() as connection:
+            connection.execute("DROP TABLE banking.note")
+    assert landed(data, CUSTOMERS).equals(old.customers)
+
+
+def test_a_purge_needs_the_lease(leases: LeaseStore, data: Database, lease: Lease) -> None:
+    """Whoever lost the lease deletes nothing."""
+    load(data, lease, generated(10))
+    leases.release(lease)
+    with pytest.raises(LeaseLost):
+        purge_dataset(
+            data, TENANT_A.tenant_id, lease=lease, profile="default", id_low=LOW, id_high=END, entities=ENTITIES
+        )
+    assert counts(data, TENANT_A.tenant_id, ENTITIES, LOW, END) == {"customers": 10, "bank_accounts": 10}
 
 
 def test_a_value_taken_by_an_application_row_is_named_without_the_value(
