@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import psutil
 import psycopg
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.children import Child, Record, start, stop, until_ready
 from seed_pipelines.local.passwords import read_passwords, write_passwords
-from seed_pipelines.local.paths import StackPaths, write_private
+from seed_pipelines.local.paths import SOCKET_NAME, StackPaths, write_private
 from seed_pipelines.local.system_user import Account, account_for_postgres, let_search
 
 SUPERUSER: Final = "postgres"
@@ -28,7 +28,7 @@ PORT: Final = 5432
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 15.0
-_ATTEMPTS: Final = 3
+_POLL_SECONDS: Final = 0.03
 _SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -55,7 +55,7 @@ class PostgresServer:
     @property
     def address(self) -> str:
         """Where it answers."""
-        return f"unix:{self.paths.socket_dir}/.s.PGSQL.{PORT}"
+        return f"unix:{self.paths.socket_dir}/{SOCKET_NAME}"
 
     @property
     def data(self) -> Path:
@@ -89,35 +89,27 @@ class PostgresServer:
             let_search(account, self.paths.state_dir)
         self._prepare_socket_dir(account)
         self._initialise(binaries, account)
-        _forget_dead_postmaster(self.data)
+        self._remove_dead_locks()
         command = [str(binaries / "postgres"), "-D", str(self.data), "-k", str(self.paths.socket_dir)]
         command += [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         return self._started(command, account)
 
     def _started(self, command: list[str], account: Account | None) -> Child:
-        """After a killed postmaster its last children hold the shared memory for a moment: try again."""
-
-        def once() -> Child:
-            child = start(
-                self.record,
-                command,
-                log=self.log,
-                environment={"PATH": os.defpath, "LC_ALL": "C"},
-                cwd=self.paths.run if account is None else Path("/"),
-                account=account,
-            )
-            until_ready(child, self.healthy, what="PostgreSQL", seconds=_START_SECONDS, log=self.log)
-            return child
-
-        retrying = Retrying(
-            retry=retry_if_exception_type(StackUnavailable), stop=stop_after_attempt(_ATTEMPTS), reraise=True
+        child = start(
+            self.record,
+            command,
+            log=self.log,
+            environment={"PATH": os.defpath, "LC_ALL": "C"},
+            cwd=Path("/"),
+            account=account,
         )
-        return retrying(once)
+        until_ready(child, self.healthy, what="PostgreSQL", seconds=_START_SECONDS, log=self.log)
+        return child
 
     def healthy(self) -> bool:
         """Whether the recorded process serves the data directory and answers."""
         child = self.record.running()
-        if child is None or _postmaster_of(self.data) != child.pid:
+        if child is None or _process_in(self.data / "postmaster.pid") != child.pid:
             return False
         try:
             url = self.provisioning_url(SUPERUSER, "postgres")
@@ -175,6 +167,25 @@ class PostgresServer:
         data.rename(self.data)
         shutil.rmtree(nursery)
 
+    def _remove_dead_locks(self) -> None:
+        """Remove the lock files of a killed server whose process id is taken: by a stranger, or by its own remains.
+
+        PostgreSQL would take any process of that id for a running server. The lock files also keep a new server from
+        starting beside the killed one's last children, so they go only when nothing works in the data directory.
+        """
+        idle = Retrying(
+            retry=retry_if_result(lambda working: working),
+            stop=stop_after_delay(_START_SECONDS),
+            wait=wait_fixed(_POLL_SECONDS),
+            retry_error_callback=lambda _: True,
+        )
+        if idle(_is_worked_in, self.data):
+            raise StackUnavailable(f"Another PostgreSQL works in {self.data}: end it first.")
+        for lock in (self.data / "postmaster.pid", self.paths.socket_dir / f"{SOCKET_NAME}.lock"):
+            pid = _process_in(lock)
+            if pid is not None and psutil.pid_exists(pid):
+                lock.unlink(missing_ok=True)
+
     def _superuser_password(self) -> str:
         file = self.paths.provisioning_passwords
         known = read_passwords(file)
@@ -200,25 +211,17 @@ def _binaries() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def _postmaster_of(data: Path) -> int | None:
+def _process_in(lock: Path) -> int | None:
     try:
-        return int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
+        return int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _forget_dead_postmaster(data: Path) -> None:
-    """Remove a lock file left by a killed server whose process id now belongs to something else.
-
-    PostgreSQL would take any process of that id for a running server. One that really serves the directory is
-    left alone, and PostgreSQL refuses to start beside it.
-    """
-    pid = _postmaster_of(data)
-    if pid is None:
-        return
-    try:
-        serves = psutil.Process(pid).name() == "postgres"
-    except psutil.NoSuchProcess:
-        serves = False
-    if not serves:
-        (data / "postmaster.pid").unlink(missing_ok=True)
+def _is_worked_in(data: Path) -> bool:
+    """Whether a server process has the data directory as its working directory, as each of PostgreSQL's has."""
+    for process in psutil.process_iter(["name", "cwd", "status"]):
+        facts = process.info
+        if facts["name"] == "postgres" and facts["cwd"] == str(data) and facts["status"] != psutil.STATUS_ZOMBIE:
+            return True
+    return False

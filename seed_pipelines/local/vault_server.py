@@ -13,7 +13,7 @@ import requests
 from hvac.exceptions import VaultError  # type: ignore[import-untyped]  # ships no type information
 
 from seed_pipelines.errors import StackUnavailable
-from seed_pipelines.local.children import Child, Record, free_port, serve, start, stop, until_ready
+from seed_pipelines.local.children import Child, Record, free_port, serve, start, stop, tail, until_ready
 from seed_pipelines.local.paths import StackPaths, write_private
 
 _START_SECONDS: Final = 30.0
@@ -67,17 +67,20 @@ class VaultServer:
 
     def start(self) -> Child:
         """Start and unseal the server, or return the one that runs; StackUnavailable if it does not start."""
-        running = self.record.running()
-        if running is not None and self._answers():
-            self._unseal()
-            return running
-        self.stop()
-        child = self._started()
-        if self.client().sys.is_initialized() and not self.paths.vault_keys.exists():
+        child = self.record.running()
+        if child is None or not self._answers() or not self.paths.vault_keys.exists():
             self.stop()
-            self._set_aside_unreadable_storage()
             child = self._started()
-        self._unseal()
+        try:
+            if self.client().sys.is_initialized() and not self.paths.vault_keys.exists():
+                self.stop()
+                self._set_aside_unreadable_storage()
+                child = self._started()
+            self._unseal(child)
+        except (VaultError, requests.RequestException) as error:
+            raise StackUnavailable(
+                f"OpenBao cannot be unsealed: {error}. The end of {self.log}:\n{tail(self.log)}"
+            ) from error
         return child
 
     def client(self) -> hvac.Client:
@@ -89,13 +92,7 @@ class VaultServer:
 
     def healthy(self) -> bool:
         """Whether the recorded process serves its port, answers and is unsealed."""
-        if not self._answers():
-            return False
-        try:
-            health = self.client().sys.read_health_status(method="GET")
-        except (VaultError, requests.RequestException):
-            return False
-        return isinstance(health, dict) and health.get("sealed") is False
+        return self._answers() and self._serves()
 
     def stop(self) -> None:
         """End the recorded server, which seals it."""
@@ -133,7 +130,7 @@ class VaultServer:
             return False
         return True
 
-    def _unseal(self) -> None:
+    def _unseal(self, child: Child) -> None:
         client = self.client()
         if not client.sys.is_initialized():
             made = client.sys.initialize(secret_shares=1, secret_threshold=1)
@@ -142,17 +139,15 @@ class VaultServer:
             client = self.client()
         if client.sys.is_sealed():
             client.sys.submit_unseal_key(self._keys()["unseal_key"])
-        child = self.record.running()
-        if child is None:
-            raise StackUnavailable("OpenBao ended while it was unsealed: run `seed-data up` again.")
         until_ready(child, self._serves, what="OpenBao", seconds=_START_SECONDS, log=self.log)
 
     def _serves(self) -> bool:
+        """Whether it is unsealed and active: a standby answers reads, and this one begins as a standby."""
         try:
-            self.client().auth.token.lookup_self()
+            health = self.client().sys.read_health_status(method="GET")
         except (VaultError, requests.RequestException):
             return False
-        return True
+        return isinstance(health, dict) and health.get("sealed") is False and health.get("standby") is False
 
     def _keys(self) -> dict[str, Any]:
         try:
