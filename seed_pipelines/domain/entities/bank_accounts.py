@@ -58,7 +58,6 @@ class BankAccounts(Entity):
     pii: ClassVar = {"branch_account": Digits(_BRANCH_DIGITS + _ACCOUNT_DIGITS)}
     unique = (("branch", "account_number"),)
     references: ClassVar = {"customer_id": Customers.name}
-    most_per_customer: ClassVar[int] = 20
 
     def draw(self, dataset: Dataset, rows: Rows) -> Codes:
         """Codes of the accounts."""

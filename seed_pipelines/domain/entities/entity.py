@@ -45,8 +45,6 @@ class Entity(ABC):
     """Columns that are unique together within a tenant, besides the id."""
     references: ClassVar[Mapping[str, str]] = {}
     """Column -> entity whose id it holds."""
-    most_per_customer: ClassVar[int] = 1
-    """Rows per customer above which a manifest is refused."""
 
     @property
     def schema(self) -> pa.Schema:

@@ -1,0 +1,97 @@
+"""Masking."""
+
+import numpy as np
+import pytest
+
+from seed_pipelines.domain.children import one_each
+from seed_pipelines.domain.entities import ENTITIES, Entity
+from seed_pipelines.domain.masking import (
+    FINGERPRINT_FIELD,
+    Days,
+    Digits,
+    Masker,
+    MaskingKeys,
+    Vocabulary,
+    fields_of,
+    unmasked_batch,
+)
+from seed_pipelines.domain.plan import Plan
+from seed_pipelines_tests.fakes import FakeKeys
+from seed_pipelines_tests.worlds import catalogue, manifest
+
+NAMES = ("tenant-a", "staging", "v1")
+ROWS = one_each(0, 5000)
+
+
+def keys(material: bytes = b"one") -> MaskingKeys:
+    return MaskingKeys(*NAMES, FakeKeys(material).masking_keys(*NAMES, fields_of(ENTITIES)))
+
+
+def test_digits_are_permuted_and_forbidden_numbers_never_given() -> None:
+    forbidden = tuple(range(0, 1_000_000, 7))
+    allowed = np.setdiff1d(np.arange(1_000_000, dtype=np.uint64), np.asarray(forbidden, dtype=np.uint64))
+    masked = Digits(6, forbidden).mask(b"k" * 32, b"t")(allowed, ROWS)
+    assert np.array_equal(np.sort(masked), allowed)
+
+
+def test_every_word_of_a_section_gets_another_one_of_the_same_section() -> None:
+    codes = np.arange(300)
+    masked = Vocabulary((100, 200)).mask(b"k" * 32, b"t")(codes, ROWS)
+    assert sorted(masked[:100]) == list(range(100))
+    assert sorted(masked[100:]) == list(range(100, 300))
+    assert not np.any(masked == codes)
+
+
+def test_days_move_within_their_span_and_never_stay() -> None:
+    days = np.zeros(5000, dtype=np.int64)
+    shifts = Days(10).mask(b"k" * 32, b"t")(days, ROWS)
+    assert set(shifts.tolist()) == set(range(-10, 11)) - {0}
+
+
+@pytest.mark.parametrize("pii", [Digits(8), Vocabulary((400,)), Days(182)])
+def test_another_key_or_another_place_masks_differently(pii: Digits | Vocabulary | Days) -> None:
+    codes = np.arange(200, dtype=np.uint64)
+    one = pii.mask(b"k" * 32, b"tenant-a")(codes, one_each(0, 200))
+    assert not np.array_equal(one, pii.mask(b"l" * 32, b"tenant-a")(codes, one_each(0, 200)))
+    assert not np.array_equal(one, pii.mask(b"k" * 32, b"tenant-b")(codes, one_each(0, 200)))
+
+
+def test_keys_of_a_wrong_length_are_refused_without_being_shown() -> None:
+    with pytest.raises(ValueError, match=r"customers\.phone") as refusal:
+        MaskingKeys(*NAMES, {"customers.phone": b"secret"})
+    assert "secret" not in str(refusal.value)
+
+
+def test_keys_are_not_in_a_repr() -> None:
+    material = keys()
+    assert all(
+        key.hex() not in repr(material) and repr(key) not in repr(material) for key in material.by_field.values()
+    )
+
+
+def test_the_fingerprint_tells_keys_apart_and_does_not_depend_on_the_entities() -> None:
+    only = MaskingKeys(*NAMES, {FINGERPRINT_FIELD: keys().by_field[FINGERPRINT_FIELD]})
+    assert only.fingerprint == keys().fingerprint != keys(b"other").fingerprint
+    assert keys().by_field[FINGERPRINT_FIELD].hex() not in keys().fingerprint
+
+
+def test_fields_name_every_pii_code_once() -> None:
+    fields = fields_of(ENTITIES)
+    assert len(fields) == len(set(fields)) == 1 + sum(len(entity.pii) for entity in ENTITIES)
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
+def test_no_kind_of_pii_is_left_as_it_was_drawn(entity: Entity) -> None:
+    limits = catalogue()
+    plan = Plan.of(manifest(5000, 6000, in_catalogue=limits), limits)
+    wanted = next(found for found in plan.entities if found.name == entity.name)
+    rows = plan.entity_rows(wanted, 0, 5000)
+    masked, drawn = Masker(keys()).batch(wanted, plan.dataset, rows).records, unmasked_batch(wanted, plan.dataset, rows)
+    kinds: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
+    for column in wanted.columns:
+        alike = np.asarray(masked.column(column.name).to_pandas() == drawn.column(column.name).to_pandas())
+        if column.pii:
+            kinds[column.pii] = kinds.get(column.pii, np.ones(len(alike), dtype=bool)) & alike
+        elif not column.name.endswith("check_digit"):
+            assert alike.all(), f"{column.name} is no PII and changed"
+    assert {kind: int(alike.sum()) for kind, alike in kinds.items()} == dict.fromkeys(kinds, 0)
