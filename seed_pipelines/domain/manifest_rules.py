@@ -9,7 +9,7 @@ from typing import Any, Final
 from seed_pipelines.domain.catalogue import MOST_CUSTOMERS, Catalogue
 from seed_pipelines.domain.issues import Issue, pointer
 
-MOST_PER_CUSTOMER: Final = 20
+MOST_PER_CUSTOMER: Final = 50
 """Rows of a child entity per customer, above which a manifest is refused."""
 
 CAP_EXCEEDED: Final = "cap_exceeded"

@@ -118,9 +118,9 @@ def test_one_wrong_member_is_one_issue_at_its_place(place: str, value: object, c
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (CAP, 1),
+        (CAP, 3),
         (CAP, 500),
-        ("/volumetry/customers/target_pct", 1),
+        ("/volumetry/customers/target_pct", 3),
         ("/volumetry/customers/target_pct", 100),
         ("/slo/p99_target_ms", 150),
         ("/backoff/max_interval_seconds", 1),
@@ -203,10 +203,10 @@ def test_an_empty_object_lacks_every_required_member() -> None:
 
 
 def test_accounts_per_customer_are_limited() -> None:
-    """A thousand accounts for each customer, not one more."""
+    """Fifty accounts for each customer, not one more."""
     catalogue = CATALOGUE.model_copy(update={"environments": {"staging": 1_000}})
-    at_limit = changed(changed(example(), CAP, 100), "/volumetry/bank_accounts/cap", 100_000)
-    above = changed(at_limit, "/volumetry/bank_accounts/cap", 100_001)
+    at_limit = changed(changed(example(), CAP, 100), "/volumetry/bank_accounts/cap", 5_000)
+    above = changed(at_limit, "/volumetry/bank_accounts/cap", 5_001)
     assert inspect(sealed(at_limit), catalogue, GENERATED) == ()
     (issue,) = inspect(sealed(above), catalogue, GENERATED)
     assert issue.pointer == "/volumetry/bank_accounts/cap"
