@@ -139,7 +139,8 @@ def _hmac(client: hvac.Client, place: _Place, field: str) -> bytes:
 
 
 def _key_of(answer: Any) -> bytes:
-    written = answer.get("data", {}).get("hmac") if isinstance(answer, dict) else None
+    data = answer.get("data") if isinstance(answer, dict) else None
+    written = data.get("hmac") if isinstance(data, dict) else None
     if not isinstance(written, str) or not written.startswith(_ANSWER_PREFIX):
         raise _BadAnswerError
     try:
@@ -183,7 +184,7 @@ def _meaning(error: Exception, place: _Place, timeout: float) -> str:
             " name, of type hmac, in version 1."
         )
     if isinstance(error, answers.VaultError):
-        return f"{where} failed: {_reason(error) or type(error).__name__}. See its log."
+        return f"{where} failed: {_reason(error)}. See its log."
     if isinstance(error, requests.Timeout):
         return f"{where} did not answer within {timeout:g} s. See its log and the network between."
     if isinstance(error, requests.ConnectionError):
@@ -195,4 +196,5 @@ def _meaning(error: Exception, place: _Place, timeout: float) -> str:
 
 def _reason(error: answers.VaultError) -> str:
     reasons = error.errors if isinstance(error.errors, list) else [error.errors or ""]
-    return "; ".join(" ".join(str(reason).split()) for reason in reasons)
+    said = "; ".join(" ".join(str(reason).split()) for reason in reasons)
+    return said or type(error).__name__
