@@ -150,12 +150,10 @@ class TestUp:
         "reached",
         [
             "postgres.new.*",
-            "vault/raft",
             "run/openbao.json",
             "vault-keys.json",
             "run/postgres.json",
             "pgpass",
-            "stack.json",
         ],
     )
     def test_up_killed_half_way_recovers(self, one_tenant: Path, reached: str) -> None:
