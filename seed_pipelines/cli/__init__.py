@@ -16,6 +16,8 @@ _MODULES: Final = {
     "status": "stack",
     "env": "stack",
     "purge": "purge",
+    "ui": "ui",
+    "pools": "pools",
 }
 """Command -> the module whose COMMANDS has it, imported when it is asked for: Dagster alone takes seconds."""
 
