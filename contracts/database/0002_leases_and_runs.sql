@@ -34,7 +34,7 @@ CREATE TABLE seed.seed_run (
     manifest_hash text NOT NULL CHECK (manifest_hash ~ '^[0-9a-f]{64}$'),
     mode text NOT NULL CHECK (mode IN ('baseline', 'carga', 'dr', 'canary')),
     idempotency_key text NOT NULL,
-    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'succeeded', 'failed', 'aborted')),
+    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'succeeded', 'partial', 'failed', 'aborted')),
     subject text NOT NULL,
     requested_by text NOT NULL,
     claimed_roles text[] NOT NULL,
@@ -57,7 +57,7 @@ COMMENT ON COLUMN seed.seed_run.origin IS 'The Dagster run id, or backfill: and 
 COMMENT ON COLUMN seed.seed_run.manifest_hash IS 'SHA-256 of the manifest, hexadecimal.';
 COMMENT ON COLUMN seed.seed_run.mode IS 'baseline, carga, dr or canary.';
 COMMENT ON COLUMN seed.seed_run.idempotency_key IS 'The key it was asked for with.';
-COMMENT ON COLUMN seed.seed_run.status IS 'running, then one of succeeded, failed, aborted.';
+COMMENT ON COLUMN seed.seed_run.status IS 'running, then one of succeeded, partial (some assets only), failed, aborted.';
 COMMENT ON COLUMN seed.seed_run.subject IS 'The control login that started it (session_user).';
 COMMENT ON COLUMN seed.seed_run.requested_by IS 'The person or system it was started for, as claimed.';
 COMMENT ON COLUMN seed.seed_run.claimed_roles IS 'The roles claimed at the start; the granted ones decide.';

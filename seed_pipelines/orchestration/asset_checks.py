@@ -8,8 +8,7 @@ import dagster as dg
 from seed_pipelines.domain.checks import CHECKS
 from seed_pipelines.errors import ChecksFailed
 from seed_pipelines.orchestration import presentation
-from seed_pipelines.orchestration.assets import DATABASE
-from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import CHECKS_STEP, DATABASE, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.steps import seed_step
 from seed_pipelines.seeding.reporting import check_and_record
@@ -23,9 +22,9 @@ def manifest_checks(job: ManifestJob, seeding: Seeding) -> dg.AssetChecksDefinit
         for name, description in CHECKS.items()
     ]
 
-    @dg.multi_asset_check(name=f"{job.slug}__checks", specs=specs, pool=job.pool)
+    @dg.multi_asset_check(name=f"{job.slug}__{CHECKS_STEP}", specs=specs, pool=job.pool)
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        with seed_step(context, job, seeding) as step:
+        with seed_step(context, job, seeding, CHECKS_STEP) as step:
             reports = [check_and_record(step.session, shard) for shard in step.shards]
             for name in CHECKS:
                 yield _result(database, name, reports)

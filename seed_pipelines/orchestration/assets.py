@@ -2,22 +2,25 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 
 from seed_pipelines.domain.entities import Entity
+from seed_pipelines.errors import ChecksFailed
 from seed_pipelines.orchestration import presentation
-from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import (
+    DATABASE,
+    INTEGRITY_REPORT,
+    OWNER,
+    VALIDATED_MANIFEST,
+    ManifestJob,
+)
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.steps import seed_step
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.reporting import shard_report, summarize
-
-VALIDATED_MANIFEST: Final = "validated_manifest"
-DATABASE: Final = "database"
-INTEGRITY_REPORT: Final = "integrity_report"
 
 AssetDecorator = Callable[[Callable[[dg.AssetExecutionContext], dg.MaterializeResult[None]]], dg.AssetsDefinition]
 
@@ -71,7 +74,7 @@ def _validated_manifest(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefiniti
         metadata=presentation.manifest_definition(job),
     )
     def validated_manifest(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with seed_step(context, job, seeding) as step:
+        with seed_step(context, job, seeding, VALIDATED_MANIFEST) as step:
             for shard in step.shards:
                 context.add_asset_metadata(presentation.planned(step.session, shard), partition_key=shard.key)
         return dg.MaterializeResult()
@@ -89,7 +92,7 @@ def _entity(job: ManifestJob, seeding: Seeding, entity: Entity, upstream: str) -
         metadata=presentation.entity_definition(entity),
     )
     def rows(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with seed_step(context, job, seeding) as step:
+        with seed_step(context, job, seeding, entity.name) as step:
             for shard in step.shards:
                 started = time.perf_counter()
                 file = generate(step.session, entity, shard)
@@ -116,7 +119,7 @@ def _database(job: ManifestJob, seeding: Seeding, entities: Sequence[str]) -> dg
         metadata=presentation.database_definition(job),
     )
     def database(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with seed_step(context, job, seeding) as step:
+        with seed_step(context, job, seeding, DATABASE) as step:
             for shard in step.shards:
                 started = time.perf_counter()
                 loaded = load(step.session, shard)
@@ -137,11 +140,14 @@ def _integrity_report(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition
         metadata={"columns of the checks": "name, result, facts; read back from the database"},
     )
     def integrity_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with seed_step(context, job, seeding, is_last=True) as step:
+        with seed_step(context, job, seeding, INTEGRITY_REPORT) as step:
             reports = [(shard, shard_report(step.session, shard)) for shard in step.shards]
             summary = summarize(step.session)
             for shard, report in reports:
                 context.add_asset_metadata(presentation.reported(report, summary), partition_key=shard.key)
+            red = [shard.key for shard, report in reports if not report["passed"]]
+            if red:
+                raise ChecksFailed(f"Checks failed in shard {', '.join(red)}.", shards=red)
         return dg.MaterializeResult()
 
     return integrity_report

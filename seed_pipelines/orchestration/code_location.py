@@ -12,6 +12,7 @@ from seed_pipelines.domain.plan import Plan
 from seed_pipelines.orchestration.asset_checks import manifest_checks
 from seed_pipelines.orchestration.assets import manifest_assets
 from seed_pipelines.orchestration.dead_runs import dead_run_sensor
+from seed_pipelines.orchestration.dry_run import dry_run_job
 from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding, SeedingFromSettings
 from seed_pipelines.orchestration.runs import partition_tags
@@ -48,7 +49,7 @@ def build_definitions(
             *(_broken_sign(manifest) for manifest in broken),
         ],
         asset_checks=[manifest_checks(job, seeding) for job in jobs],
-        jobs=[dagster_job(job) for job in jobs],
+        jobs=[*(dagster_job(job) for job in jobs), dry_run_job(seeding)],
         sensors=[dead_run_sensor(jobs, seeding)],
         executor=dg.in_process_executor,
     )
@@ -61,7 +62,6 @@ def dagster_job(job: ManifestJob) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         job.job_name,
         selection=dg.AssetSelection.groups(job.slug),
-        partitions_def=job.partitions,
         tags={**job.tags, **single},
         description=(
             f"Seed {tenant} in {environment} (profile {profile}, mode {job.manifest.mode}): {job.plan.total_rows:,} rows "

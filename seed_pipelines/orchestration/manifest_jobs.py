@@ -3,13 +3,21 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.plan import Plan
+from seed_pipelines.orchestration.pools import tenant_pool
 
-OWNER = "team:seed-data"
+OWNER: Final = "team:seed-data"
+
+VALIDATED_MANIFEST: Final = "validated_manifest"
+DATABASE: Final = "database"
+CHECKS_STEP: Final = "checks"
+"""The step that evaluates the checks of the asset `database`."""
+INTEGRITY_REPORT: Final = "integrity_report"
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class ManifestJob:
     def pool(self) -> str:
         """The concurrency pool of the tenant in its environment: one step at a time."""
         environment, tenant, _ = self.identity
-        return f"seed/{environment}/{tenant}".replace("-", "_")
+        return tenant_pool(environment, tenant)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -54,6 +62,12 @@ class ManifestJob:
             "seed/environment": environment,
             "seed/manifest": self.manifest.integrity.manifest_hash[:12],
         }
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps of a run in order."""
+        entities = (entity.name for entity in self.plan.entities)
+        return (VALIDATED_MANIFEST, *entities, DATABASE, CHECKS_STEP, INTEGRITY_REPORT)
 
     @cached_property
     def partitions(self) -> dg.StaticPartitionsDefinition:

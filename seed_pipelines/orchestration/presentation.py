@@ -12,6 +12,7 @@ from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.seeding.loading import ShardLoad
+from seed_pipelines.seeding.rehearsal import Rehearsal
 from seed_pipelines.seeding.reporting import DatasetSummary
 from seed_pipelines.seeding.seed_run import Session
 
@@ -127,6 +128,21 @@ def reported(report: Mapping[str, Any], summary: DatasetSummary) -> dict[str, An
         "shards loaded": f"{summary.shards_loaded} of {summary.shards_planned}",
         "dataset rows": _counts_table(summary.rows),
         "report": dg.MetadataValue.json(dict(report)),
+    }
+
+
+def rehearsed(rehearsal: Rehearsal) -> dict[str, Any]:
+    """What a dry run found."""
+    results = [
+        dg.TableRecord({"check": r.name, "shard": r.shard, "result": "passed" if r.passed else "FAILED"})
+        for r in rehearsal.results
+    ]
+    return {
+        "manifest_hash": rehearsal.plan.manifest.integrity.manifest_hash,
+        "rows": _counts_table(rehearsal.rows),
+        "dataset digest": rehearsal.digest,
+        "checks": dg.MetadataValue.table(results),
+        "files": dg.MetadataValue.json([file.uri for file in rehearsal.files]),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from dagster import DagsterInstance, RunsFilter
+from dagster import DagsterInstance, DagsterRun, RunsFilter
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import (
@@ -14,6 +14,7 @@ from dagster._core.storage.tags import (
 
 from seed_pipelines.domain.plan import Plan, Shard
 from seed_pipelines.errors import PartitionsNotSelected
+from seed_pipelines.orchestration.manifest_jobs import CHECKS_STEP, DATABASE, ManifestJob
 
 _BACKFILL = "backfill:"
 
@@ -23,7 +24,7 @@ def selected_shards(tags: Mapping[str, str], plan: Plan, job_name: str) -> tuple
 
     Dagster checks neither that a partitioned job has a tag nor that the tag's partition exists.
     """
-    named = [tags[tag] for tag in _partition_tags(tags) if tag in tags]
+    named = _named_partitions(tags)
     unknown = [key for key in named if key not in plan.shard_keys]
     if unknown:
         raise PartitionsNotSelected(
@@ -62,6 +63,11 @@ def origin_of(run_id: str, tags: Mapping[str, str]) -> str:
     return _BACKFILL + tags[BACKFILL_ID_TAG] if BACKFILL_ID_TAG in tags else run_id
 
 
+def is_of_backfill(tags: Mapping[str, str]) -> bool:
+    """Whether a run is one of a backfill's."""
+    return BACKFILL_ID_TAG in tags
+
+
 def is_finished(instance: DagsterInstance, origin: str) -> bool:
     """Whether Dagster knows that nobody works for this origin any more; False where it does not know it."""
     if origin.startswith(_BACKFILL):
@@ -73,6 +79,17 @@ def is_finished(instance: DagsterInstance, origin: str) -> bool:
         return instance.get_runs_count(unfinished) == 0
     run = instance.get_run_by_id(origin)
     return run is not None and run.is_finished
+
+
+def last_step(job: ManifestJob, run: DagsterRun) -> str:
+    """The name of the last of the manifest's steps that a run is for: an asset's, or CHECKS_STEP."""
+    if run.asset_selection is None:
+        return job.steps[-1]
+    selected = {key.path[-1] for key in run.asset_selection if key == job.key(key.path[-1])}
+    checked = run.asset_check_selection
+    if DATABASE in selected if checked is None else any(check.asset_key == job.key(DATABASE) for check in checked):
+        selected.add(CHECKS_STEP)
+    return next((step for step in reversed(job.steps) if step in selected), job.steps[-1])
 
 
 def shards_asked_for(instance: DagsterInstance, origin: str, run_shards: int) -> int | None:
@@ -87,10 +104,11 @@ def shards_asked_for(instance: DagsterInstance, origin: str, run_shards: int) ->
     return backfill.asset_backfill_data.get_num_partitions() if backfill.asset_backfill_data else None
 
 
-def _partition_tags(tags: Mapping[str, str]) -> tuple[str, ...]:
+def _named_partitions(tags: Mapping[str, str]) -> tuple[str, ...]:
     if PARTITION_NAME_TAG in tags:
-        return (PARTITION_NAME_TAG,)
-    return (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
+        return (tags[PARTITION_NAME_TAG],)
+    ends = tuple(tags[tag] for tag in (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG) if tag in tags)
+    return ends if len(ends) == 2 else ()
 
 
 def _range_text(plan: Plan) -> str:

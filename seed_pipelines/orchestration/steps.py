@@ -13,7 +13,7 @@ from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, SeedError
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
-from seed_pipelines.orchestration.runs import origin_of, selected_shards, shards_asked_for
+from seed_pipelines.orchestration.runs import is_of_backfill, last_step, origin_of, selected_shards, shards_asked_for
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, held
 
@@ -32,7 +32,7 @@ class Step:
 
 
 @contextmanager
-def seed_step(context: Context, job: ManifestJob, seeding: Seeding, *, is_last: bool = False) -> Iterator[Step]:
+def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -> Iterator[Step]:
     """Enter the seed run for one step; the last one ends it. Errors become Dagster failures with Problem Details."""
     try:
         shards = selected_shards(context.run.tags, job.plan, job.job_name)
@@ -45,7 +45,7 @@ def seed_step(context: Context, job: ManifestJob, seeding: Seeding, *, is_last: 
     try:
         with held(session):
             yield Step(session, shards)
-            if is_last:
+            if step == last_step(job, context.run):
                 _finish(context, session, len(shards))
     except DependencyUnavailable as error:
         _retry_or_abandon(context, session, error)
@@ -93,6 +93,8 @@ def _finish(context: Context, session: Session, shards_of_run: int) -> None:
     wanted = shards_asked_for(context.instance, session.run.origin, shards_of_run)
     if wanted is not None and len(reports) >= wanted:
         session.finish("succeeded")
+    elif not is_of_backfill(context.run.tags):
+        session.finish("partial")
 
 
 def _retry_or_abandon(context: Context, session: Session, error: DependencyUnavailable) -> None:

@@ -27,7 +27,7 @@ from seed_pipelines_tests.worlds import OTHER_TENANT, TENANT, World, manifest
 NOON = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 
 
-def seed(world: World, session: Session) -> None:
+def seed(session: Session) -> None:
     for shard in session.plan.shards:
         for entity in session.plan.entities:
             generate(session, entity, shard)
@@ -143,21 +143,21 @@ def test_a_sealed_vault_stops_before_the_lease(world: World) -> None:
 
 @pytest.mark.parametrize("which", ["control", "tables"])
 def test_a_database_that_is_away_comes_first(world: World, which: str) -> None:
-    setattr(getattr(world, which), "away", True)
+    getattr(world, which).away = True
     world.keys.sealed = True
     with pytest.raises(DatabaseUnavailable):
         enter(world.services, world.request(tenant="tenant-z"))
 
 
 def test_a_loaded_dataset_of_another_reference_datetime_is_drift(world: World) -> None:
-    seed(world, enter(world.services, world.request()))
+    seed(enter(world.services, world.request()))
     later = manifest(reference_datetime="2025-02-01T00:00:00Z", anchor_datetime="2025-01-01T00:00:00Z")
     with pytest.raises(ReferenceDatetimeDrift, match="purge"):
         enter(world.services, world.request(later, origin="run-2"))
 
 
 def test_a_loaded_dataset_of_another_key_or_salt_is_refused(world: World) -> None:
-    seed(world, enter(world.services, world.request()))
+    seed(enter(world.services, world.request()))
     world.keys.material = b"another key"
     with pytest.raises(MaskingKeyChanged):
         enter(world.services, world.request(origin="run-2"))

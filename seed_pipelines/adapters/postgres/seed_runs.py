@@ -13,7 +13,8 @@ from psycopg.types.json import Jsonb
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.errors import LeaseLost, ManifestHashMismatch
 
-Status = Literal["running", "succeeded", "failed", "aborted"]
+Status = Literal["running", "succeeded", "partial", "failed", "aborted"]
+"""`partial` is a run of some assets only, which ended well but reports nothing."""
 
 
 @dataclass(frozen=True)
