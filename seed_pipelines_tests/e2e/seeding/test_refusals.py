@@ -1,0 +1,181 @@
+"""Every refusal of `seed_data`: its exit code, its Problem Details on stderr, and nothing touched."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seed_pipelines_tests.e2e.conftest import PROJECT_DIR
+from seed_pipelines_tests.e2e.seeding.staging import (
+    OVERRIDE,
+    STAGING_MANIFEST,
+    TENANT_A,
+    Finished,
+    Staging,
+    write_manifest,
+)
+from seed_pipelines_tests.manifest_examples import changed, example
+
+pytestmark = pytest.mark.e2e
+
+
+def assert_refused(finished: Finished, exit_code: int, code: str) -> dict[str, Any]:
+    """The command refused for this reason, in the form of RFC 9457."""
+    assert finished.exit_code == exit_code, finished.stderr
+    problem = finished.problem
+    assert problem["code"] == code
+    assert problem["exit_code"] == exit_code
+    assert problem["type"] == f"urn:seed-pipelines:problem:{code}"
+    assert {"title", "status", "detail"} <= problem.keys()
+    assert "Traceback" not in finished.stderr
+    assert finished.stdout == ""
+    return problem
+
+
+class TestManifest:
+    def test_tampered(self, seeded: Staging, tmp_path: Path) -> None:
+        """A cap changed after sealing: exit 2, with the hash that the content has."""
+        tampered = tmp_path / "tampered.json"
+        tampered.write_text(json.dumps(changed(example(), "/volumetry/customers/cap", 99)))
+        refused = seeded.seed("--manifest-path", tampered, *OVERRIDE)
+        assert_refused(refused, 2, "manifest_hash_mismatch")
+
+    def test_broken(self, seeded: Staging, tmp_path: Path) -> None:
+        """Not a manifest at all: exit 2, with every issue."""
+        broken = tmp_path / "broken.yaml"
+        broken.write_text("metadata: {tenant: tenant-a}\nsurprise: 1\n")
+        problem = assert_refused(seeded.seed("--manifest-path", broken, *OVERRIDE), 2, "manifest_invalid")
+        assert "/surprise" in {issue["pointer"] for issue in problem["issues"]}
+
+    def test_other_mode(self, seeded: Staging) -> None:
+        """`--mode` contradicts the manifest: exit 2."""
+        problem = assert_refused(seeded.seed("--mode", "carga", *OVERRIDE), 2, "tenant_mismatch")
+        assert problem["manifest"] == {"mode": "baseline"}
+
+    def test_other_tenant(self, seeded: Staging) -> None:
+        """The manifest of tenant-b for the id of tenant-a: exit 2."""
+        of_b = PROJECT_DIR / "manifests/staging/tenant-b.yaml"
+        problem = assert_refused(seeded.seed("--manifest-path", of_b, *OVERRIDE), 2, "tenant_mismatch")
+        assert problem["manifest"] == {"tenant": "tenant-b"}
+
+    def test_reference_datetime_drift(self, seeded: Staging, tmp_path: Path) -> None:
+        """Another reference_datetime than the loaded dataset's: exit 2."""
+        later = write_manifest(tmp_path / "later.json", reference_datetime="2025-02-01T00:00:00Z")
+        problem = assert_refused(seeded.seed("--manifest-path", later, *OVERRIDE), 2, "reference_datetime_drift")
+        assert problem["loaded"].startswith("2025-01-01")
+
+    def test_other_salt_version(self, seeded: Staging, tmp_path: Path) -> None:
+        """Another salt_version than the loaded dataset's: exit 2, and Vault is not even asked for that key."""
+        salted = write_manifest(tmp_path / "salted.json", metadata={**example()["metadata"], "salt_version": "v2"})
+        assert_refused(seeded.seed("--manifest-path", salted, *OVERRIDE), 2, "masking_key_changed")
+
+
+class TestWindow:
+    def test_outside(self, seeded: Staging, tmp_path: Path) -> None:
+        """A window that opens in two hours, and no override: exit 5, with the time it opens."""
+        opens = datetime.now(UTC) + timedelta(hours=2)
+        window = {"start_utc": f"{opens:%H:%M}", "end_utc": f"{opens + timedelta(hours=1):%H:%M}"}
+        later = write_manifest(tmp_path / "later.json", window=window)
+        problem = assert_refused(seeded.seed("--manifest-path", later), 5, "outside_window")
+        assert problem["opens_at"].startswith(f"{opens:%Y-%m-%dT%H:%M}")
+
+    def test_an_override_needs_a_reason(self, seeded: Staging, tmp_path: Path) -> None:
+        """Blanks are none: exit 2."""
+        opens = datetime.now(UTC) + timedelta(hours=2)
+        window = {"start_utc": f"{opens:%H:%M}", "end_utc": f"{opens + timedelta(hours=1):%H:%M}"}
+        later = write_manifest(tmp_path / "later.json", window=window)
+        refused = seeded.seed("--manifest-path", later, "--override-window", " ")
+        assert_refused(refused, 2, "manifest_invalid")
+
+
+class TestIsolation:
+    def test_tenant_removed(self, seeded: Staging) -> None:
+        """The tenant is no longer registered: exit 6."""
+        tenant = f"tenant_id = '{TENANT_A}'"
+        without_checks = "SET session_replication_role = replica"
+        remove = f"{without_checks}; DELETE FROM seed.tenant WHERE {tenant}"  # noqa: S608  # a constant
+        restore = f"{without_checks}; INSERT INTO seed.tenant VALUES ('{TENANT_A}', 'tenant-a')"  # noqa: S608  # same
+        with seeded.changed(remove, restore):
+            refused = seeded.seed(*OVERRIDE)
+        assert_refused(refused, 6, "tenant_unknown")
+
+    @pytest.mark.parametrize(
+        ("change", "undo"),
+        [
+            pytest.param(
+                "DROP POLICY tenant ON banking.bank_account",
+                "CREATE POLICY tenant ON banking.bank_account TO seed_loader"
+                " USING (tenant_id = (SELECT seed.current_tenant()))"
+                " WITH CHECK (tenant_id = (SELECT seed.current_tenant()))",
+                id="policy dropped",
+            ),
+            pytest.param(
+                "ALTER TABLE banking.customer NO FORCE ROW LEVEL SECURITY",
+                "ALTER TABLE banking.customer FORCE ROW LEVEL SECURITY",
+                id="FORCE removed",
+            ),
+            pytest.param(
+                "ALTER TABLE banking.customer DISABLE ROW LEVEL SECURITY",
+                "ALTER TABLE banking.customer ENABLE ROW LEVEL SECURITY",
+                id="row level security disabled",
+            ),
+            pytest.param(
+                "CREATE POLICY hole ON banking.customer FOR INSERT TO seed_loader WITH CHECK (true)",
+                "DROP POLICY hole ON banking.customer",
+                id="policy that lets another tenant's row in",
+            ),
+        ],
+    )
+    def test_row_security_not_enforced(self, seeded: Staging, change: str, undo: str) -> None:
+        """Exit 6, naming the hole."""
+        with seeded.changed(change, undo):
+            refused = seeded.seed(*OVERRIDE)
+        problem = assert_refused(refused, 6, "rls_not_enforced")
+        assert problem["holes"]
+
+    def test_role_revoked(self, seeded: Staging) -> None:
+        """A caller without a role is refused whatever roles it claims: exit 6."""
+        grant = f"('seed_operator', 'seed-admin', '{TENANT_A}', 'staging')"
+        revoke = f"DELETE FROM seed.role_grant WHERE (subject, role, tenant_id, environment) = {grant}"  # noqa: S608  # a constant
+        restore = f"INSERT INTO seed.role_grant (subject, role, tenant_id, environment) VALUES {grant}"  # noqa: S608  # same
+        with seeded.changed(revoke, restore):
+            refused = seeded.seed("--role", "seed-admin", *OVERRIDE)
+        assert_refused(refused, 6, "forbidden")
+
+
+class TestDependencies:
+    def test_vault_sealed(self, seeded: Staging) -> None:
+        """Exit 4."""
+        with seeded.vault_sealed():
+            refused = seeded.seed(*OVERRIDE)
+        problem = assert_refused(refused, 4, "vault_unavailable")
+        assert "sealed" in problem["detail"]
+
+    def test_vault_away(self, seeded: Staging) -> None:
+        """Exit 4."""
+        with seeded.vault_away():
+            refused = seeded.seed(*OVERRIDE)
+        assert_refused(refused, 4, "vault_unavailable")
+
+    @pytest.mark.xfail(reason="Dagster's own exception for its storage reaches the shell untranslated")
+    def test_postgres_away(self, seeded: Staging) -> None:
+        """Exit 4."""
+        with seeded.postgres_away():
+            refused = seeded.seed(*OVERRIDE)
+        assert_refused(refused, 4, "database_unavailable")
+
+    def test_stack_down(self, seeded: Staging, tmp_path: Path) -> None:
+        """Without a database of one's own and without the local stack: exit 4, with the command that starts it."""
+        process = seeded.start(
+            *OVERRIDE, SEED_DATABASE_URL="", SEED_CONTROL_DATABASE_URL="", SEED_STATE_DIR=str(tmp_path / "none")
+        )
+        stdout, stderr = process.communicate(timeout=180)
+        problem = assert_refused(Finished(process.returncode, stdout, stderr), 4, "stack_unavailable")
+        assert "seed-data up" in problem["detail"]
+
+
+def test_the_manifest_of_these_tests_is_the_canonical_one() -> None:
+    """The example that tests change is the file that `make run` seeds."""
+    assert example()["integrity"]["manifest_hash"] in STAGING_MANIFEST.read_text()
