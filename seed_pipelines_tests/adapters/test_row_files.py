@@ -1,0 +1,105 @@
+"""Parquet files of rows in a local directory."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seed_pipelines.adapters.row_files import Provenance, RowFileKey, RowFileStore
+from seed_pipelines.errors import ParquetMismatch, StorageUnavailable
+
+KEY = RowFileKey("staging", "tenant-a", "default", "customers", "0000")
+SCHEMA = pa.schema([pa.field("id", pa.binary(2), nullable=False), pa.field("status", pa.string(), nullable=False)])
+MADE_FROM = Provenance("a" * 64, "1+x", "f" * 64, 0, 2)
+
+
+def rows(first: str = "ACTIVE") -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [pa.array([b"aa", b"bb"], pa.binary(2)), pa.array([first, "BLOCKED"])], schema=SCHEMA
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RowFileStore:
+    return RowFileStore(str(tmp_path))
+
+
+def write(store: RowFileStore, batch: pa.RecordBatch | None = None) -> None:
+    store.write(KEY, SCHEMA, ["status"], [batch or rows()], MADE_FROM, lambda: ("00", "11"))
+
+
+def test_what_was_written_is_read_and_described(store: RowFileStore, tmp_path: Path) -> None:
+    write(store)
+    assert pa.Table.from_batches(store.read(KEY, SCHEMA)) == pa.Table.from_batches([rows()])
+    found = store.describe(KEY)
+    assert (found.rows, found.provenance, found.leaves) == (2, MADE_FROM, ("00", "11"))
+    assert Path(found.uri) == tmp_path / KEY.path
+    assert found.size_bytes == (tmp_path / KEY.path).stat().st_size
+
+
+def test_the_same_rows_give_the_same_bytes(store: RowFileStore, tmp_path: Path) -> None:
+    write(store)
+    first = (tmp_path / KEY.path).read_bytes()
+    write(store)
+    assert (tmp_path / KEY.path).read_bytes() == first
+
+
+def test_only_columns_of_few_values_have_a_dictionary(store: RowFileStore, tmp_path: Path) -> None:
+    write(store)
+    group = pq.ParquetFile(tmp_path / KEY.path).metadata.row_group(0)
+    assert "RLE_DICTIONARY" not in group.column(0).encodings
+    assert "RLE_DICTIONARY" in group.column(1).encodings
+
+
+def test_a_source_that_fails_leaves_the_old_file(store: RowFileStore) -> None:
+    write(store)
+
+    def failing() -> "list[pa.RecordBatch]":
+        raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError):
+        store.write(KEY, SCHEMA, [], (batch for batch in failing()), MADE_FROM, tuple)
+    assert pa.Table.from_batches(store.read(KEY, SCHEMA)) == pa.Table.from_batches([rows()])
+
+
+def test_an_absent_file_says_what_to_materialize(store: RowFileStore) -> None:
+    with pytest.raises(ParquetMismatch, match="materialize customers first"):
+        store.describe(KEY)
+
+
+def test_a_file_of_somebody_else_is_refused(store: RowFileStore, tmp_path: Path) -> None:
+    (tmp_path / KEY.path).parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_batches([rows()]), tmp_path / KEY.path)
+    with pytest.raises(ParquetMismatch, match="not written by this program"):
+        store.describe(KEY)
+
+
+def test_a_truncated_file_is_refused(store: RowFileStore, tmp_path: Path) -> None:
+    write(store)
+    path = tmp_path / KEY.path
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ParquetMismatch, match="damaged"):
+        store.describe(KEY)
+
+
+def test_a_directory_that_cannot_be_written_is_unavailable_storage(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(StorageUnavailable, match="customers"):
+        write(RowFileStore(str(blocked)))
+
+
+def test_deleting_a_dataset_takes_its_files_and_no_others(store: RowFileStore) -> None:
+    write(store)
+    other = RowFileKey("staging", "tenant-a", "smoke", "customers", "0000")
+    store.write(other, SCHEMA, [], [rows()], MADE_FROM, tuple)
+    store.delete_dataset("staging", "tenant-a", "default")
+    store.delete_dataset("staging", "tenant-a", "default")
+    assert store.describe(other).rows == 2
+    with pytest.raises(ParquetMismatch):
+        store.describe(KEY)
+
+
+def test_uris_say_where_a_file_is() -> None:
+    assert RowFileStore("s3://bucket/prefix").uri(KEY) == f"s3://bucket/prefix/{KEY.path}"

@@ -1,0 +1,58 @@
+"""Purging a dataset."""
+
+from uuid import uuid4
+
+import pytest
+
+from seed_pipelines.errors import Forbidden, LeaseHeld, ParquetMismatch, TenantMismatch
+from seed_pipelines.seeding.generation import generate, row_file_key
+from seed_pipelines.seeding.loading import load
+from seed_pipelines.seeding.purging import loaded_dataset, purge
+from seed_pipelines.seeding.seed_run import Session, enter
+from seed_pipelines_tests.worlds import TENANT, World
+
+WHICH = (TENANT.tenant_id, "staging", "default")
+
+
+def seeded(world: World) -> Session:
+    session = enter(world.services, world.request())
+    (shard,) = session.plan.shards
+    for entity in session.plan.entities:
+        generate(session, entity, shard)
+    load(session, shard)
+    session.finish("succeeded")
+    return session
+
+
+def test_rows_checkpoints_and_files_go_and_the_lease_comes_back(world: World) -> None:
+    session = seeded(world)
+    world.control.granted = frozenset({"seed-admin"})
+    assert loaded_dataset(world.services, *WHICH).rows == {"customers": 100, "bank_accounts": 120}
+    assert purge(world.services, *WHICH, str(uuid4())) == {"customers": 100, "bank_accounts": 120}
+    assert loaded_dataset(world.services, *WHICH).rows == {}
+    assert world.control.leases == {}
+    with pytest.raises(ParquetMismatch):
+        session.row_files.describe(row_file_key(session.plan, session.plan.entities[0], session.plan.shards[0]))
+
+
+def test_only_a_seed_admin_purges(world: World) -> None:
+    seeded(world)
+    with pytest.raises(Forbidden):
+        purge(world.services, *WHICH, str(uuid4()))
+
+
+def test_nothing_is_purged_under_somebody_elses_lease(world: World) -> None:
+    enter(world.services, world.request())
+    world.control.granted = frozenset({"seed-admin"})
+    with pytest.raises(LeaseHeld):
+        purge(world.services, *WHICH, str(uuid4()))
+
+
+def test_the_database_of_another_environment_is_refused(world: World) -> None:
+    with pytest.raises(TenantMismatch):
+        loaded_dataset(world.services, TENANT.tenant_id, "dev", "default")
+
+
+def test_purging_nothing_removes_nothing(world: World) -> None:
+    world.control.granted = frozenset({"seed-admin"})
+    assert not any(purge(world.services, *WHICH, str(uuid4())).values())
