@@ -167,7 +167,7 @@ def _checks_table(checks: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _step_time(stats: RunStepKeyStatsSnapshot, session: Session) -> StepTime:
-    name = stats.step_key.rsplit("__", 1)[-1]
+    name = stats.step_key.partition("__")[0]
     counts = {**session.plan.rows, "database": session.plan.total_rows}
     return StepTime(name, (stats.end_time or 0.0) - (stats.start_time or 0.0), counts.get(name))
 

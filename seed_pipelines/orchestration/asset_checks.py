@@ -22,7 +22,7 @@ def manifest_checks(job: ManifestJob, seeding: Seeding) -> dg.AssetChecksDefinit
         for name, description in CHECKS.items()
     ]
 
-    @dg.multi_asset_check(name=f"{job.slug}__{CHECKS_STEP}", specs=specs, pool=job.pool)
+    @dg.multi_asset_check(name=job.step_name(CHECKS_STEP), specs=specs, pool=job.pool)
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with seed_step(context, job, seeding, CHECKS_STEP) as step:
             reports = [check_and_record(step.session, shard) for shard in step.shards]

@@ -44,20 +44,19 @@ def _asset(
     job: ManifestJob, name: str, kinds: set[str], deps: Sequence[str], description: str, metadata: Mapping[str, Any]
 ) -> AssetDecorator:
     environment, tenant, _ = job.identity
-    options: dict[str, Any] = {
-        "key": job.key(name),
-        "deps": [job.key(dep) for dep in deps],
-        "partitions_def": job.partitions,
-        "group_name": job.slug,
-        "pool": job.pool,
-        "owners": [OWNER],
-        "kinds": kinds,
-        "tags": {"seed/tenant": tenant, "seed/environment": environment},
-        "code_version": job.manifest.integrity.manifest_hash[:12],
-        "description": description,
-        "metadata": metadata,
-    }
-    decorator: AssetDecorator = dg.asset(**options)
+    spec = dg.AssetSpec(
+        job.key(name),
+        deps=[job.key(dep) for dep in deps],
+        group_name=job.slug,
+        owners=[OWNER],
+        kinds=kinds,
+        tags={"seed/tenant": tenant, "seed/environment": environment},
+        code_version=job.manifest.integrity.manifest_hash[:12],
+        description=description,
+        metadata=metadata,
+        partitions_def=job.partitions,
+    )
+    decorator: AssetDecorator = dg.multi_asset(name=job.step_name(name), specs=[spec], pool=job.pool)
     return decorator
 
 
@@ -137,7 +136,7 @@ def _integrity_report(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition
         {"json"},
         [DATABASE],
         description="What was asked for, what landed, and the result of every check, with the digest of the dataset.",
-        metadata={"columns of the checks": "name, result, facts; read back from the database"},
+        metadata={},
     )
     def integrity_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with seed_step(context, job, seeding, INTEGRITY_REPORT) as step:

@@ -6,9 +6,10 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from seed_pipelines.adapters.manifest_files import BrokenManifest, ManifestFolder, load_folder
-from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.catalogue import ENVIRONMENTS, Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.plan import Plan
+from seed_pipelines.orchestration import presentation
 from seed_pipelines.orchestration.asset_checks import manifest_checks
 from seed_pipelines.orchestration.assets import manifest_assets
 from seed_pipelines.orchestration.dead_runs import dead_run_sensor
@@ -24,8 +25,9 @@ BROKEN_GROUP = "broken_manifests"
 def location_definitions(settings: Settings, environment: str | None = None) -> dg.Definitions:
     """What one code location serves: the manifests of one environment, or of all."""
     folder = load_folder(settings.manifests_dir, settings.catalogue, [entity.name for entity in ENTITIES])
+    broken = [manifest for manifest in folder.broken if environment in (None, _location_of(manifest))]
     return build_definitions(
-        folder_jobs(folder, settings.catalogue, environment), SeedingFromSettings(settings), folder.broken
+        folder_jobs(folder, settings.catalogue, environment), SeedingFromSettings(settings), broken
     )
 
 
@@ -57,36 +59,31 @@ def build_definitions(
 
 def dagster_job(job: ManifestJob) -> UnresolvedAssetJobDefinition:
     """The Dagster job of a manifest; one with a single shard names it in its own tags, so that it runs without any."""
-    environment, tenant, profile = job.identity
     single = partition_tags(job.plan) if len(job.plan.shards) == 1 else {}
     return dg.define_asset_job(
         job.job_name,
         selection=dg.AssetSelection.groups(job.slug),
         tags={**job.tags, **single},
-        description=(
-            f"Seed {tenant} in {environment} (profile {profile}, mode {job.manifest.mode}): {job.plan.total_rows:,} rows "
-            f"in {len(job.plan.shards)} shard(s), generated, masked, loaded, checked and reported."
-        ),
-        metadata={"manifest_hash": job.manifest.integrity.manifest_hash},
+        description=presentation.job_description(job),
+        metadata=presentation.job_definition(job),
     )
+
+
+def _location_of(broken: BrokenManifest) -> str:
+    """The environment whose location shows it: its folder's name, for its content may not say."""
+    folder = broken.path.parent.name
+    return folder if folder in ENVIRONMENTS else ENVIRONMENTS[0]
 
 
 def _broken_sign(broken: BrokenManifest) -> dg.AssetSpec:
-    reasons = "\n".join(
-        f"| `{issue.pointer or '/'}` | {issue.message} | {issue.allowed} |".replace("\n", " ")
-        for issue in broken.issues
-    )
     parts = [part for part in broken.path.with_suffix("").parts if part not in ("/", "..", ".")]
     return dg.AssetSpec(
         dg.AssetKey([BROKEN_GROUP, *(_asset_name(part) for part in parts[-2:])]),
         group_name=BROKEN_GROUP,
         owners=[OWNER],
         kinds={"yaml"},
-        description=(
-            f"`{broken.path}` is not valid, so it has no job. `seed-data validate {broken.path}` says the same.\n\n"
-            f"| where | what is wrong | what is allowed |\n| --- | --- | --- |\n{reasons}"
-        ),
-        metadata={"manifest": dg.MetadataValue.path(str(broken.path)), "issues": len(broken.issues)},
+        description=presentation.broken_description(broken),
+        metadata=presentation.broken_manifest(broken),
     )
 
 

@@ -69,6 +69,10 @@ class ManifestJob:
         entities = (entity.name for entity in self.plan.entities)
         return (VALIDATED_MANIFEST, *entities, DATABASE, CHECKS_STEP, INTEGRITY_REPORT)
 
+    def step_name(self, step: str) -> str:
+        """One of the steps in Dagster: what it does first, which is what a timeline has room for."""
+        return f"{step}__{self.slug}"
+
     @cached_property
     def partitions(self) -> dg.StaticPartitionsDefinition:
         """The shards."""

@@ -1,22 +1,48 @@
 """What people see in the Dagster UI of each step: tables, previews, digests."""
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
+import pyarrow as pa
 
+from seed_pipelines.adapters.manifest_files import BrokenManifest
 from seed_pipelines.adapters.row_files import RowFile
-from seed_pipelines.domain.digest import merkle_root
+from seed_pipelines.domain.digest import BLOCK, merkle_root
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.plan import Shard
+from seed_pipelines.orchestration import metadata_tables
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.seeding.loading import ShardLoad
 from seed_pipelines.seeding.rehearsal import Rehearsal
 from seed_pipelines.seeding.reporting import DatasetSummary
 from seed_pipelines.seeding.seed_run import Session
 
-_PREVIEW_ROWS = 8
+_PREVIEW_ROWS: Final = 8
+_SAMPLED_CUSTOMERS: Final = BLOCK
+_SHORT_HASH: Final = 16
+
+
+def job_description(job: ManifestJob) -> str:
+    """What a manifest's job does."""
+    environment, tenant, profile = job.identity
+    shards = "1 shard" if len(job.plan.shards) == 1 else f"{len(job.plan.shards):,} shards, one partition each"
+    return (
+        f"Seed {tenant} in {environment} (profile {profile}, mode {job.manifest.mode}): {job.plan.total_rows:,} rows in "
+        f"{shards}, generated, masked, loaded into PostgreSQL, checked and reported."
+    )
+
+
+def job_definition(job: ManifestJob) -> dict[str, Any]:
+    """What a manifest's job is for, in short."""
+    window = job.manifest.window
+    return {
+        **{f"rows of {name}": rows for name, rows in job.plan.rows.items()},
+        "shards": len(job.plan.shards),
+        "window (UTC)": f"{window.start_utc:%H:%M} to {window.end_utc:%H:%M}",
+        "manifest": job.path.name if job.path else "made in memory",
+        "manifest_hash": job.manifest.integrity.manifest_hash[:_SHORT_HASH],
+    }
 
 
 def manifest_definition(job: ManifestJob) -> dict[str, Any]:
@@ -26,23 +52,24 @@ def manifest_definition(job: ManifestJob) -> dict[str, Any]:
         "manifest": dg.MetadataValue.path(str(job.path)) if job.path else "made in memory",
         "mode": manifest.mode,
         "version": manifest.metadata.version,
-        "manifest_hash": manifest.integrity.manifest_hash,
+        "reference_datetime": f"{manifest.reference_datetime:%Y-%m-%dT%H:%M:%SZ}",
         "window (UTC)": f"{window.start_utc:%H:%M} to {window.end_utc:%H:%M}",
-        "rows planned": dg.MetadataValue.table(
-            [dg.TableRecord({"entity": name, "rows": rows}) for name, rows in job.plan.rows.items()]
-        ),
+        "rows planned in all": metadata_tables.counts(job.plan.rows),
         "shards": len(job.plan.shards),
+        "manifest_hash": manifest.integrity.manifest_hash[:_SHORT_HASH],
     }
 
 
 def entity_definition(entity: Entity) -> dict[str, Any]:
     """An entity's table and columns."""
+    alone = {columns[0] for columns in entity.unique if len(columns) == 1} | {"id"}
     columns = [
         dg.TableColumn(
             column.name,
-            str(column.type),
+            _type_name(column.type),
             description=column.description,
-            tags={"pii": column.pii.replace(" ", "_")} if column.pii else {},
+            constraints=dg.TableColumnConstraints(nullable=False, unique=column.name in alone),
+            tags={"masked": column.pii.replace(" ", "_")} if column.pii else {},
         )
         for column in entity.columns
     ]
@@ -62,10 +89,10 @@ def planned(session: Session, shard: Shard) -> dict[str, Any]:
     """What a run will do with a shard."""
     run = session.run
     return {
-        "rows planned": _counts_table(shard.rows),
-        "customers": f"{shard.first_customer} to {shard.end_customer - 1}",
+        "rows planned": metadata_tables.counts(shard.rows),
+        "customer indices": f"{shard.first_customer:,} to {shard.end_customer - 1:,}",
         "seed_run_id": str(run.seed_run_id),
-        "fencing token": run.fencing_token or 0,
+        "fencing token": session.lease.token,
         "subject": run.subject,
         "masking key fingerprint": session.masker.keys.fingerprint[:16],
         **({"window overridden because": run.window_override_reason} if run.window_override_reason else {}),
@@ -73,17 +100,19 @@ def planned(session: Session, shard: Shard) -> dict[str, Any]:
 
 
 def generated(session: Session, entity: Entity, shard: Shard, file: RowFile, seconds: float) -> dict[str, Any]:
-    """What was generated for a shard, with its first rows (masked, as in the file)."""
-    first = min(shard.end_customer, shard.first_customer + _PREVIEW_ROWS)
-    rows = session.plan.entity_rows(entity, shard.first_customer, first).select(0, _PREVIEW_ROWS)
-    preview = session.masker.batch(entity, session.plan.dataset, rows).records.to_pylist()
+    """What was generated for a shard, with its first rows and how values are distributed (masked, as in the file)."""
+    end = min(shard.end_customer, shard.first_customer + _SAMPLED_CUSTOMERS)
+    rows = session.plan.entity_rows(entity, shard.first_customer, end)
+    sample = session.masker.batch(entity, session.plan.dataset, rows).records
     return {
-        "dagster/row_count": file.rows,
+        **_row_count(session, file.rows),
         "dagster/uri": file.uri,
-        "size": dg.MetadataValue.int(file.size_bytes),
+        "preview (masked)": metadata_tables.preview(entity, sample.slice(0, _PREVIEW_ROWS)),
+        **metadata_tables.distributions(entity, sample),
         "rows per second": round(file.rows / seconds),
-        "digest": merkle_root(file.leaves),
-        "preview (masked)": dg.MetadataValue.md(_markdown(entity, preview)),
+        "seconds": round(seconds, 3),
+        "size (bytes)": file.size_bytes,
+        "digest": merkle_root(file.leaves)[:_SHORT_HASH],
     }
 
 
@@ -91,10 +120,11 @@ def loaded(session: Session, load: ShardLoad, seconds: float) -> dict[str, Any]:
     """What loading a shard did."""
     total = sum(load.rows.values())
     return {
-        "dagster/row_count": total,
-        "rows loaded": _counts_table(load.rows),
+        **_row_count(session, total),
+        "rows loaded": metadata_tables.counts(load.rows),
         "what was done": "verified and left alone: the very rows were there" if load.left_alone else "replaced",
         "rows per second": round(total / seconds),
+        "seconds": round(seconds, 3),
         "tenant_id": str(session.tenant.tenant_id),
         "fencing token": session.lease.token,
     }
@@ -102,60 +132,79 @@ def loaded(session: Session, load: ShardLoad, seconds: float) -> dict[str, Any]:
 
 def checked(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The outcome of one check on each shard."""
-    records = [
-        dg.TableRecord(
-            {
-                "shard": outcome["shard"],
-                "result": "passed" if outcome["passed"] else "FAILED",
-                "facts": json.dumps(outcome["facts"], sort_keys=True),
-            }
-        )
-        for outcome in outcomes
-    ]
-    return {"shards": dg.MetadataValue.table(records)}
+    red = [str(outcome["shard"]) for outcome in outcomes if not outcome["passed"]]
+    return {
+        "shards passed": f"{len(outcomes) - len(red)} of {len(outcomes)}",
+        **({"FAILED in shards": ", ".join(red)} if red else {}),
+        "found": metadata_tables.check_findings(outcomes),
+    }
 
 
 def reported(report: Mapping[str, Any], summary: DatasetSummary) -> dict[str, Any]:
     """A shard's integrity report, and what the dataset adds up to."""
-    results = [
-        dg.TableRecord({"check": check["name"], "result": "passed" if check["passed"] else "FAILED"})
-        for check in report["checks"]
-    ]
     return {
         "verdict": "passed" if report["passed"] else "FAILED",
-        "checks": dg.MetadataValue.table(results),
-        "dataset digest": summary.digest if summary.is_complete else "known when every shard is loaded",
+        "checks": metadata_tables.table(
+            {"check": check["name"], "result": "passed" if check["passed"] else "FAILED"} for check in report["checks"]
+        ),
         "shards loaded": f"{summary.shards_loaded} of {summary.shards_planned}",
-        "dataset rows": _counts_table(summary.rows),
+        "dataset rows": metadata_tables.counts(summary.rows),
+        "dataset digest": _dataset_digest(summary),
         "report": dg.MetadataValue.json(dict(report)),
     }
 
 
 def rehearsed(rehearsal: Rehearsal) -> dict[str, Any]:
     """What a dry run found."""
-    results = [
-        dg.TableRecord({"check": r.name, "shard": r.shard, "result": "passed" if r.passed else "FAILED"})
-        for r in rehearsal.results
-    ]
     return {
-        "manifest_hash": rehearsal.plan.manifest.integrity.manifest_hash,
-        "rows": _counts_table(rehearsal.rows),
+        "manifest_hash": rehearsal.plan.manifest.integrity.manifest_hash[:_SHORT_HASH],
+        "rows": metadata_tables.counts(rehearsal.rows),
         "dataset digest": rehearsal.digest,
-        "checks": dg.MetadataValue.table(results),
+        "checks": metadata_tables.table(
+            {"check": found.name, "shard": found.shard, "result": "passed" if found.passed else "FAILED"}
+            for found in rehearsal.results
+        ),
         "files": dg.MetadataValue.json([file.uri for file in rehearsal.files]),
     }
 
 
-def _counts_table(counts: Mapping[str, int]) -> dg.TableMetadataValue:
-    return dg.MetadataValue.table([dg.TableRecord({"entity": name, "rows": rows}) for name, rows in counts.items()])
+def broken_description(broken: BrokenManifest) -> str:
+    """Why a broken manifest has no job."""
+    reasons = [
+        f"- `{issue.pointer or '(the whole)'}`: {issue.message}. Allowed: {issue.allowed}.".replace("\n", " ")
+        for issue in broken.issues
+    ]
+    file = "/".join(broken.path.parts[-2:])
+    introduction = f"`{file}` is not valid, so it has no job. `seed-data validate {file}` says the same."
+    return "\n".join([introduction, "", *reasons])
 
 
-def _markdown(entity: Entity, rows: Sequence[Mapping[str, Any]]) -> str:
-    names = [column.name for column in entity.columns]
-    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
-    return "\n".join(lines)
+def broken_manifest(broken: BrokenManifest) -> dict[str, Any]:
+    """Where a broken manifest is, and its issues."""
+    return {
+        "manifest": dg.MetadataValue.path(str(broken.path)),
+        "issues": metadata_tables.table(
+            {"where": issue.pointer or "(the whole)", "what is wrong": issue.message, "what is allowed": issue.allowed}
+            for issue in broken.issues
+        ),
+    }
 
 
-def _cell(value: Any) -> str:
-    return f"{value.hex()[:8]}…" if isinstance(value, bytes) else str(value)
+def _row_count(session: Session, rows: int) -> dict[str, int]:
+    """Dagster's own key: of the asset where it has one shard, else of the partition."""
+    only = len(session.plan.shards) == 1
+    return {"dagster/row_count" if only else "dagster/partition_row_count": rows}
+
+
+def _dataset_digest(summary: DatasetSummary) -> str:
+    return summary.digest[:_SHORT_HASH] if summary.is_complete else "known when every shard is loaded"
+
+
+def _type_name(arrow: pa.DataType) -> str:
+    if pa.types.is_fixed_size_binary(arrow):
+        return "uuid"
+    if pa.types.is_decimal(arrow):
+        return f"decimal({arrow.precision}, {arrow.scale})"
+    if pa.types.is_timestamp(arrow):
+        return f"timestamp ({arrow.tz})"
+    return "date" if pa.types.is_date(arrow) else str(arrow)
