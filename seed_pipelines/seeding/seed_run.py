@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun, Status
+from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
@@ -90,7 +90,7 @@ def enter(services: Services, request: SeedRequest) -> Session:
     admission = admit(services, request)
     tenant, manifest = admission.tenant, admission.plan.manifest
     control = services.control
-    run = control.open_run(
+    wanted = NewSeedRun(
         tenant_id=tenant.tenant_id,
         environment=request.environment,
         profile=manifest.metadata.profile,
@@ -102,6 +102,7 @@ def enter(services: Services, request: SeedRequest) -> Session:
         claimed_roles=request.claimed_roles,
         window_override_reason=admission.window_override_reason,
     )
+    run = control.open_run(wanted)
     try:
         lease = control.acquire(
             tenant.tenant_id, request.environment, run.seed_run_id, request.origin, services.holder_finished

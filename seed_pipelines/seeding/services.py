@@ -11,7 +11,7 @@ import pyarrow as pa
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.loading import LoadedShard
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun, Status
+from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
 from seed_pipelines.domain.catalogue import Catalogue
@@ -56,20 +56,7 @@ class ControlDatabase(Protocol):
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens if it is no longer ours."""
 
-    def open_run(
-        self,
-        *,
-        tenant_id: UUID,
-        environment: str,
-        profile: str,
-        origin: str,
-        manifest_hash: str,
-        mode: str,
-        idempotency_key: str,
-        requested_by: str,
-        claimed_roles: Sequence[str],
-        window_override_reason: str | None,
-    ) -> SeedRun:
+    def open_run(self, wanted: NewSeedRun) -> SeedRun:
         """The running seed run of an origin: a new one, or the one it opened before."""
 
     def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:

@@ -1,6 +1,6 @@
 """Tenants, roles, seed runs and leases in memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun, Status
+from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.errors import DatabaseUnavailable, LeaseHeld, LeaseLost, TenantUnknown
 
@@ -80,35 +80,13 @@ class FakeControl:
         if self.leases.get((lease.tenant_id, lease.environment)) == lease:
             del self.leases[lease.tenant_id, lease.environment]
 
-    def open_run(
-        self,
-        *,
-        tenant_id: UUID,
-        environment: str,
-        profile: str,
-        origin: str,
-        manifest_hash: str,
-        mode: str,
-        idempotency_key: str,
-        requested_by: str,
-        claimed_roles: Sequence[str],
-        window_override_reason: str | None,
-    ) -> SeedRun:
-        known = self.find_run(origin, tenant_id, environment, profile)
+    def open_run(self, wanted: NewSeedRun) -> SeedRun:
+        known = self.find_run(wanted.origin, wanted.tenant_id, wanted.environment, wanted.profile)
         run = known or SeedRun(
+            **vars(wanted),
             seed_run_id=uuid4(),
-            tenant_id=tenant_id,
-            environment=environment,
-            profile=profile,
-            origin=origin,
-            manifest_hash=manifest_hash,
-            mode=mode,
             status="running",
             subject=self.subject(),
-            idempotency_key=idempotency_key,
-            requested_by=requested_by,
-            claimed_roles=tuple(claimed_roles),
-            window_override_reason=window_override_reason,
             fencing_token=None,
             started_at=STARTED,
             ended_at=None,

@@ -1,6 +1,6 @@
 """The control tables, as the use cases see them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore, Status
+from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory
 
 
@@ -64,33 +64,9 @@ class PostgresControl:
         """Give the lease back; nothing happens if it is no longer ours."""
         self._leases.release(lease)
 
-    def open_run(
-        self,
-        *,
-        tenant_id: UUID,
-        environment: str,
-        profile: str,
-        origin: str,
-        manifest_hash: str,
-        mode: str,
-        idempotency_key: str,
-        requested_by: str,
-        claimed_roles: Sequence[str],
-        window_override_reason: str | None,
-    ) -> SeedRun:
+    def open_run(self, wanted: NewSeedRun) -> SeedRun:
         """The running seed run of an origin: a new one, or the one it opened before."""
-        return self._runs.open(
-            tenant_id=tenant_id,
-            environment=environment,
-            profile=profile,
-            origin=origin,
-            manifest_hash=manifest_hash,
-            mode=mode,
-            idempotency_key=idempotency_key,
-            requested_by=requested_by,
-            claimed_roles=claimed_roles,
-            window_override_reason=window_override_reason,
-        )
+        return self._runs.open(wanted)
 
     def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
         """The seed run that an origin opened, or None."""

@@ -1,7 +1,7 @@
 """Seed runs: one attempt to seed a dataset, entered by every Dagster step and run that takes part in it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -15,6 +15,23 @@ from seed_pipelines.errors import LeaseLost, ManifestHashMismatch
 
 Status = Literal["running", "succeeded", "partial", "failed", "aborted"]
 """`partial` is a run of some assets only, which ended well but reports nothing."""
+
+
+@dataclass(frozen=True)
+class NewSeedRun:
+    """What a seed run is opened with; the database adds who its login is."""
+
+    tenant_id: UUID
+    environment: str
+    profile: str
+    origin: str
+    """The Dagster run id, or `backfill:<id>`."""
+    manifest_hash: str
+    mode: str
+    idempotency_key: str
+    requested_by: str
+    claimed_roles: tuple[str, ...] = ()
+    window_override_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,20 +73,7 @@ class SeedRunStore:
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    def open(
-        self,
-        *,
-        tenant_id: UUID,
-        environment: str,
-        profile: str,
-        origin: str,
-        manifest_hash: str,
-        mode: str,
-        idempotency_key: str,
-        requested_by: str,
-        claimed_roles: Sequence[str] = (),
-        window_override_reason: str | None = None,
-    ) -> SeedRun:
+    def open(self, wanted: NewSeedRun) -> SeedRun:
         """Open the seed run of an origin: a new one, or the one it opened before, which runs again if it had ended.
 
         The subject is the login that the database authenticated. ManifestHashMismatch if the origin opened it for
@@ -78,24 +82,24 @@ class SeedRunStore:
         with self._control.connection() as connection:
             connection.execute(
                 "INSERT INTO seed.seed_run (tenant_id, environment, profile, origin, manifest_hash, mode,"
-                " idempotency_key, subject, requested_by, claimed_roles, window_override_reason)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, session_user::text, %s, %s, %s)"
+                " idempotency_key, requested_by, claimed_roles, window_override_reason, subject)"
+                " VALUES (%(tenant_id)s, %(environment)s, %(profile)s, %(origin)s, %(manifest_hash)s, %(mode)s,"
+                " %(idempotency_key)s, %(requested_by)s, %(claimed_roles)s, %(window_override_reason)s,"
+                " session_user::text)"
                 " ON CONFLICT ON CONSTRAINT seed_run_origin_key"
                 " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL"
                 " WHERE seed_run.manifest_hash = excluded.manifest_hash",
-                [
-                    *(tenant_id, environment, profile, origin, manifest_hash, mode, idempotency_key),
-                    *(requested_by, list(claimed_roles), window_override_reason),
-                ],
+                asdict(wanted) | {"claimed_roles": list(wanted.claimed_roles)},
             )
-            run = _find(connection, origin, tenant_id, environment, profile)
+            run = _find(connection, wanted.origin, wanted.tenant_id, wanted.environment, wanted.profile)
         if run is None:
-            raise LookupError(f"the seed run of {origin} was removed while it was opened")
-        if run.manifest_hash != manifest_hash:
+            raise LookupError(f"the seed run of {wanted.origin} was removed while it was opened")
+        if run.manifest_hash != wanted.manifest_hash:
             raise ManifestHashMismatch(
-                f"{origin} began with manifest {run.manifest_hash} and goes on with {manifest_hash}: start a new run.",
+                f"{wanted.origin} began with manifest {run.manifest_hash} and goes on with {wanted.manifest_hash}:"
+                " start a new run.",
                 expected=run.manifest_hash,
-                actual=manifest_hash,
+                actual=wanted.manifest_hash,
             )
         return run
 

@@ -9,7 +9,7 @@ import pytest
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import LeaseStore
 from seed_pipelines.adapters.postgres.migrations import current_revision, migrate
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore
+from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
 from seed_pipelines.errors import (
     DatabaseUnavailable,
@@ -40,15 +40,17 @@ def empty(server: Server) -> Iterator[str]:
 def opened(runs: SeedRunStore, origin: str, **changes: str) -> SeedRun:
     """A seed run of tenant-a."""
     return runs.open(
-        tenant_id=TENANT_A.tenant_id,
-        environment=ENVIRONMENT,
-        profile="default",
-        origin=origin,
-        manifest_hash=changes.get("manifest_hash", "ab" * 32),
-        mode="baseline",
-        idempotency_key="key",
-        requested_by="ana",
-        claimed_roles=("seed-runner",),
+        NewSeedRun(
+            tenant_id=TENANT_A.tenant_id,
+            environment=ENVIRONMENT,
+            profile="default",
+            origin=origin,
+            manifest_hash=changes.get("manifest_hash", "ab" * 32),
+            mode="baseline",
+            idempotency_key="key",
+            requested_by="ana",
+            claimed_roles=("seed-runner",),
+        )
     )
 
 
