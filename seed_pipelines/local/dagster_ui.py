@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from seed_pipelines.errors import StackUnavailable
-from seed_pipelines.local.children import Child, Record, free_port, start, stop, until_ready
-from seed_pipelines.local.paths import StackPaths
+from seed_pipelines.local.children import Child, free_port, start, stop, until_ready
+from seed_pipelines.local.server import RecordedServer
 
 _START_SECONDS: Final = 180.0
 _STOP_SECONDS: Final = 30.0
@@ -19,26 +19,10 @@ _REQUEST_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
-class DagsterUi:
+class DagsterUi(RecordedServer):
     """`dagster dev` of one stack: webserver, daemon and a process per code location."""
 
-    paths: StackPaths
-
-    @property
-    def record(self) -> Record:
-        """What is on record about its process."""
-        return Record(self.paths.run / "dagster.json")
-
-    @property
-    def log(self) -> Path:
-        """What webserver, daemon and code locations have to say."""
-        return self.paths.logs / "dagster.log"
-
-    @property
-    def address(self) -> str:
-        """Where the webserver answers."""
-        child = self.record.read()
-        return f"http://127.0.0.1:{child.port}" if child and child.port else ""
+    name: ClassVar[str] = "dagster"
 
     @contextmanager
     def running(self, project_dir: Path, environment: Mapping[str, str], port: int | None = None) -> Iterator[Child]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 import psutil
@@ -17,9 +17,10 @@ import psycopg
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from seed_pipelines.errors import StackUnavailable
-from seed_pipelines.local.children import Child, Record, start, stop, until_ready
+from seed_pipelines.local.children import Child, start, stop, until_ready
 from seed_pipelines.local.passwords import read_passwords, write_passwords
-from seed_pipelines.local.paths import SOCKET_NAME, StackPaths, write_private
+from seed_pipelines.local.paths import SOCKET_NAME, write_private
+from seed_pipelines.local.server import RecordedServer
 from seed_pipelines.local.system_user import Account, account_for_postgres, let_search
 
 SUPERUSER: Final = "postgres"
@@ -41,16 +42,10 @@ _SETTINGS: Final = {
 
 
 @dataclass(frozen=True)
-class PostgresServer:
+class PostgresServer(RecordedServer):
     """The server of one stack."""
 
-    paths: StackPaths
-    name: str = "postgres"
-
-    @property
-    def record(self) -> Record:
-        """What is on record about its process."""
-        return Record(self.paths.run / f"{self.name}.json")
+    name: ClassVar[str] = "postgres"
 
     @property
     def address(self) -> str:
@@ -61,11 +56,6 @@ class PostgresServer:
     def data(self) -> Path:
         """Where it keeps its data."""
         return self.paths.postgres_data
-
-    @property
-    def log(self) -> Path:
-        """What it has to say."""
-        return self.paths.logs / f"{self.name}.log"
 
     def url(self, user: str, database: str) -> str:
         """Build the libpq URI of a login, without a password; `database` may hold a placeholder."""

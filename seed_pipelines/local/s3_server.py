@@ -8,15 +8,16 @@ import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from seed_pipelines.errors import StackUnavailable
-from seed_pipelines.local.children import Child, Record, serve, start, stop
-from seed_pipelines.local.paths import StackPaths, write_private
+from seed_pipelines.local.children import Child, serve, start, stop
+from seed_pipelines.local.paths import write_private
+from seed_pipelines.local.server import RecordedServer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,34 +32,17 @@ _SECRET: Final = "aws_secret_access_key"  # noqa: S105  # the name of a setting
 
 
 @dataclass(frozen=True)
-class S3Server:
+class S3Server(RecordedServer):
     """The server of one stack."""
 
-    paths: StackPaths
-    emulator: Path | None
+    name: ClassVar[str] = "s3"
+    emulator: Path | None = None
     """The emulator's command; None if it is not installed."""
-    name: str = "s3"
-
-    @property
-    def record(self) -> Record:
-        """What is on record about its process."""
-        return Record(self.paths.run / f"{self.name}.json")
-
-    @property
-    def address(self) -> str:
-        """Where it answers."""
-        child = self.record.read()
-        return f"http://127.0.0.1:{child.port}" if child and child.port else ""
 
     @property
     def data(self) -> Path:
         """Where it keeps its data."""
         return self.paths.s3
-
-    @property
-    def log(self) -> Path:
-        """What it has to say."""
-        return self.paths.logs / f"{self.name}.log"
 
     def start(self) -> Child:
         """Start the server, or return the one that runs; StackUnavailable if it does not start."""

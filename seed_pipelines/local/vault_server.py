@@ -6,15 +6,16 @@ import signal
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import hvac  # type: ignore[import-untyped]  # ships no type information
 import requests
 from hvac.exceptions import VaultError  # type: ignore[import-untyped]  # ships no type information
 
 from seed_pipelines.errors import StackUnavailable
-from seed_pipelines.local.children import Child, Record, free_port, serve, start, stop, tail, until_ready
-from seed_pipelines.local.paths import StackPaths, write_private
+from seed_pipelines.local.children import Child, free_port, serve, start, stop, tail, until_ready
+from seed_pipelines.local.paths import write_private
+from seed_pipelines.local.server import RecordedServer
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
@@ -38,32 +39,15 @@ log_level = "warn"
 
 
 @dataclass(frozen=True)
-class VaultServer:
+class VaultServer(RecordedServer):
     """The server of one stack."""
 
-    paths: StackPaths
-    name: str = "openbao"
-
-    @property
-    def record(self) -> Record:
-        """What is on record about its process."""
-        return Record(self.paths.run / f"{self.name}.json")
-
-    @property
-    def address(self) -> str:
-        """Where it answers."""
-        child = self.record.read()
-        return f"http://127.0.0.1:{child.port}" if child and child.port else ""
+    name: ClassVar[str] = "openbao"
 
     @property
     def data(self) -> Path:
         """Where it keeps its data."""
         return self.paths.vault
-
-    @property
-    def log(self) -> Path:
-        """What it has to say."""
-        return self.paths.logs / f"{self.name}.log"
 
     def start(self) -> Child:
         """Start and unseal the server, or return the one that runs; StackUnavailable if it does not start."""
