@@ -55,7 +55,10 @@ _state_dir_option = click.option(
     type=click.Path(path_type=Path),
     help="Make new PII keys of these 32 to 512 raw bytes, so that stacks share a key.",
 )
-def up_command(state_dir: Path, manifests_dir: Path, catalogue_file: Path | None, pii_key_file: Path | None) -> None:
+@click.option("--quiet", is_flag=True, help="Print nothing when all is well.")
+def up_command(
+    state_dir: Path, manifests_dir: Path, catalogue_file: Path | None, pii_key_file: Path | None, quiet: bool
+) -> None:
     """Start and provision PostgreSQL, OpenBao and the S3 emulator. Doing it again changes nothing."""
     project_dir = Path.cwd()
     emulator = find_emulator(project_dir, os.environ.get("SEED_S3_EMULATOR"))
@@ -66,7 +69,9 @@ def up_command(state_dir: Path, manifests_dir: Path, catalogue_file: Path | None
         catalogue_file=catalogue_file.resolve() if catalogue_file else None,
         pii_key_file=pii_key_file,
     )
-    _print(stack.up(purpose))
+    status = stack.up(purpose)
+    if not (quiet and status.healthy):
+        _print(status)
 
 
 @click.command("down")
