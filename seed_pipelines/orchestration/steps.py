@@ -15,7 +15,7 @@ from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import is_of_backfill, last_step, origin_of, selected_shards, shards_asked_for
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.seed_run import Session, abandon, enter, held
+from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
 
 PROBLEM_METADATA: Final = "problem"
 """Key of the failure metadata that holds the Problem Details."""
@@ -34,14 +34,14 @@ class Step:
 @contextmanager
 def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -> Iterator[Step]:
     """Enter the seed run for one step; the last one ends it. Errors become Dagster failures with Problem Details."""
+    services, request = seeding.services(job.identity[0], context.instance), _request(context, job, seeding)
     try:
         shards = selected_shards(context.run.tags, job.plan, job.job_name)
-        session = enter(
-            seeding.services(job.manifest.metadata.environment, context.instance),
-            _request(context, job, seeding),
-        )
+        session = enter(services, request)
     except SeedError as error:
+        give_up(services, request, job.identity[2], error)
         raise failure(error) from error
+    shared = is_of_backfill(context.run.tags)
     try:
         with held(session):
             yield Step(session, shards)
@@ -50,10 +50,10 @@ def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -
     except DependencyUnavailable as error:
         _retry_or_abandon(context, session, error)
     except SeedError as error:
-        abandon(session, error)
+        abandon(session, error, keep_lease=shared)
         raise failure(error) from error
     except BaseException as error:
-        abandon(session, error)
+        abandon(session, error, keep_lease=shared)
         raise
 
 
@@ -104,5 +104,5 @@ def _retry_or_abandon(context: Context, session: Session, error: DependencyUnava
         wait = delay_seconds(backoff, attempt, context.run.run_id)
         context.log.warning("%s Trying again in %.1f s.", error.detail, wait)
         raise dg.RetryRequested(max_retries=backoff.max_retries, seconds_to_wait=wait) from error
-    abandon(session, error)
+    abandon(session, error, keep_lease=is_of_backfill(context.run.tags))
     raise failure(error) from error

@@ -14,7 +14,7 @@ from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import Masker, MaskingKeys, fields_of
 from seed_pipelines.domain.plan import Plan
-from seed_pipelines.errors import DatabaseUnavailable, LeaseLost, SeedError
+from seed_pipelines.errors import DatabaseUnavailable, LeaseLost, SeedError, TenantUnknown
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.services import RowFiles, Services
@@ -128,14 +128,39 @@ def held(session: Session) -> Iterator[Session]:
         heart.join()
 
 
-def abandon(session: Session, error: BaseException) -> None:
-    """Record that the seed run ended by `error`; a lease that was lost, or a database that is away, needs no more."""
-    problem = error.problem() if isinstance(error, SeedError) else None
+def abandon(session: Session, error: BaseException, *, keep_lease: bool = False) -> None:
+    """Record that the seed run ended by `error`, and give the lease back unless others of the seed run go on."""
     status: Status = "failed" if isinstance(error, Exception) else "aborted"
+    problem = error.problem() if isinstance(error, SeedError) else None
+    control = session.services.control
+    with _recording(session.run):
+        control.finish_run(session.run.seed_run_id, status, problem)
+        if not keep_lease:
+            control.release(session.lease)
+
+
+def give_up(services: Services, request: SeedRequest, profile: str, error: SeedError) -> None:
+    """End the seed run of an origin that was refused at a later step than its first; nothing if it has none."""
+    if isinstance(error, DatabaseUnavailable | TenantUnknown):
+        return
+    tenant_id = services.control.tenant(request.tenant).tenant_id
+    run = services.control.find_run(request.origin, tenant_id, request.environment, profile)
+    if run is None or run.status != "running" or run.fencing_token is None:
+        return
+    with _recording(run):
+        services.control.finish_run(run.seed_run_id, "failed", error.problem())
+        services.control.release(
+            Lease(tenant_id, request.environment, run.seed_run_id, request.origin, run.fencing_token)
+        )
+
+
+@contextmanager
+def _recording(run: SeedRun) -> Iterator[None]:
+    """A lease that was lost, or a database that is away, needs no more than a line in the log."""
     try:
-        session.finish(status, problem)
+        yield
     except (DatabaseUnavailable, LeaseLost) as beyond:
-        logger.warning("The end of seed run %s could not be recorded: %s", session.run.seed_run_id, beyond.detail)
+        logger.warning("The end of seed run %s could not be recorded: %s", run.seed_run_id, beyond.detail)
 
 
 def _masking_keys(services: Services, plan: Plan, tenant: Tenant) -> MaskingKeys:

@@ -1,5 +1,6 @@
 """A manifest's job: its steps, how they end, and what each leaves behind."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -7,7 +8,7 @@ import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
 from seed_pipelines.domain.checks import CHECKS
-from seed_pipelines.errors import DatabaseUnavailable
+from seed_pipelines.errors import DatabaseUnavailable, ParquetMismatch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines_tests.orchestration.dagster_worlds import FakeSeeding, execute, job_of, problem_of
 from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest
@@ -173,3 +174,29 @@ def test_a_database_that_stays_away_fails_the_run_with_its_problem(world: World)
     (run,) = world.control.runs.values()
     assert run.status == "failed"
     assert world.control.leases == {}
+
+
+def test_a_run_that_is_refused_at_a_later_step_ends_there_and_gives_the_lease_back(
+    world: World, job: ManifestJob
+) -> None:
+    load = world.tables.load
+
+    def closing(*arguments: object) -> object:
+        world.now = datetime(2025, 6, 1, 12, tzinfo=UTC)
+        return load(*arguments)  # type: ignore[arg-type]  # passed through
+
+    world.tables.load = closing  # type: ignore[method-assign,assignment]  # the window closes meanwhile
+    assert problem_of(execute(world, job))["code"] == "outside_window"
+    (run,) = world.control.runs.values()
+    assert run.status == "failed"
+    assert world.control.leases == {}
+
+
+def test_a_failing_run_of_a_backfill_keeps_the_lease_for_the_others(world: World, job: ManifestJob) -> None:
+    def failing(*_: object) -> object:
+        raise ParquetMismatch("Gone.")
+
+    world.tables.load = failing  # type: ignore[method-assign,assignment]  # the fake's own failure
+    result = execute(world, job, {"dagster/backfill": "x", "dagster/partition": "0000"})
+    assert problem_of(result)["code"] == "parquet_mismatch"
+    assert [lease.holder for lease in world.control.leases.values()] == ["backfill:x"]
