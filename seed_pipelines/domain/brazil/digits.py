@@ -15,7 +15,7 @@ _Number = TypeVar("_Number", np.int32, np.uint8)
 _TEN: Final = np.uint64(10)
 _ZERO: Final = ord("0")
 _GROUP: Final = 4
-"""Digits whose weighted sum is looked up at once."""
+"""Digits that are looked up at once."""
 _LARGEST_OFFSET: Final = (1 << 31) - 1
 
 
@@ -54,13 +54,20 @@ def decimal_strings(values: NDArray[np.uint64], width: int, *, prefix: str = "")
 
     Raises ValueError when a value has more digits, or the strings together exceed 2^31 - 1 bytes.
     """
+    _check_width(values, width)
     size = len(prefix) + width
     if len(values) * size > _LARGEST_OFFSET:
         raise ValueError(f"{len(values)} strings of {size} bytes exceed one array")
     text = np.empty((len(values), size), dtype=np.uint8)
     text[:, : len(prefix)] = np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
-    for place, digit in enumerate(digits_of(values, width), start=1):
-        text[:, size - place] = digit + np.uint64(_ZERO)
+    rest = values
+    for end in range(size, len(prefix), -_GROUP):
+        group = min(_GROUP, end - len(prefix))
+        upper = rest // np.uint64(10**group)
+        lower = rest - upper * np.uint64(10**group)
+        numerals = _numerals(group).take(lower.view(np.int64), mode="clip")
+        text[:, end - group : end].view(numerals.dtype)[:, 0] = numerals
+        rest = upper
     offsets = np.arange(len(values) + 1, dtype=np.int32) * np.int32(size)
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets.data), pa.py_buffer(text.data))
 
@@ -94,6 +101,14 @@ def _group_sums(weights: tuple[int, ...]) -> NDArray[np.uint64]:
     numbers = np.arange(10 ** len(weights), dtype=np.uint64)
     places = zip(digits_of(numbers, len(weights)), reversed(weights), strict=True)
     return sum((digit * np.uint64(weight) for digit, weight in places), start=np.zeros_like(numbers))
+
+
+@lru_cache
+def _numerals(width: int) -> NDArray[np.void]:
+    """The ASCII digits of all numbers of a few digits, each as one item of `width` bytes."""
+    numbers = np.arange(10**width, dtype=np.uint64)
+    units_first = [digit.astype(np.uint8) + np.uint8(_ZERO) for digit in digits_of(numbers, width)]
+    return np.column_stack(units_first[::-1]).view(f"V{width}")[:, 0]
 
 
 def _check_width(values: NDArray[np.uint64], width: int) -> None:
