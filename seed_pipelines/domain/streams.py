@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 _GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2: Final = np.uint64(0x94D049BB133111EB)
+_BUCKET_BITS: Final = 12
 
 
 def derive_key(key: bytes, *context: str) -> bytes:
@@ -72,5 +74,31 @@ class Stream:
 
     def choice(self, rows: NDArray[np.uint64], weights: Sequence[int]) -> NDArray[np.uint8]:
         """Indices into `weights` (parts of their sum, at most 256 of them), drawn with those shares."""
+        draws = self.below(rows, int(sum(weights)))
+        shares = _Shares.of(tuple(weights))
+        bucket = (draws >> shares.shift).view(np.int64)
+        chosen = shares.by_bucket.take(bucket)
+        divided = np.flatnonzero(chosen != shares.by_bucket[1:].take(bucket))
+        chosen[divided] = np.searchsorted(shares.edges, draws[divided], side="right")
+        return chosen
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Which draw falls to which weight, and what is the same for all draws of a bucket of 2^shift."""
+
+    edges: NDArray[np.uint64]
+    """The first draw beyond each weight but the last."""
+    shift: np.uint64
+    by_bucket: NDArray[np.uint8]
+    """The index for the first draw of each bucket."""
+
+    @classmethod
+    @lru_cache
+    def of(cls, weights: tuple[int, ...]) -> "_Shares":
+        """The shares of some weights."""
         edges = np.cumsum(np.asarray(weights, dtype=np.uint64))[:-1]
-        return np.searchsorted(edges, self.below(rows, int(sum(weights))), side="right").astype(np.uint8)
+        total = int(sum(weights))
+        shift = np.uint64(max(0, total.bit_length() - _BUCKET_BITS))
+        firsts = np.arange((total >> int(shift)) + 2, dtype=np.uint64) << shift
+        return cls(edges, shift, np.searchsorted(edges, firsts, side="right").astype(np.uint8))
