@@ -77,6 +77,7 @@ class Customers(Entity):
             self.stream(dataset, f"given_name/{code}").below(customers, len(names.given_names(code)))
             for code in GENDERS
         ]
+        born = birth_days(dataset, customers)
         unique_index = customers + np.uint64(dataset.first_unique_index)
         return {
             "document_base": cpf.base_of_index(_permuted(dataset, "document_number", cpf.BASES, unique_index)),
@@ -84,14 +85,14 @@ class Customers(Entity):
             "given_name": np.where(gender == 0, given[0], given[1] + np.uint64(len(names.given_names("F")))),
             "first_surname": self.stream(dataset, "first_surname").below(customers, len(names.surnames())),
             "second_surname": self.stream(dataset, "second_surname").below(customers, len(names.surnames())),
-            "birth_day": birth_days(dataset, customers),
+            "birth_day": born,
             "email_number": _permuted(dataset, "email", 10**_EMAIL_NUMBERS, unique_index),
             "email_domain": self.stream(dataset, "email_domain").below(customers, len(names.EMAIL_DOMAINS)),
             "area_code": self.stream(dataset, "area_code").choice(customers, phone.AREA_WEIGHTS),
             "phone_digits": self.stream(dataset, "phone").below(customers, 10**_PHONE_DIGITS),
             "status": statuses(dataset, customers),
             "income_cents": amounts("monthly_income", self.stream(dataset, "monthly_income").words(customers)),
-            "registered_second": registration_seconds(dataset, customers),
+            "registered_second": _registered(dataset, customers, born),
         }
 
     def render(self, dataset: Dataset, rows: Rows, codes: Codes) -> pa.RecordBatch:
@@ -142,7 +143,11 @@ def birth_days(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.in
 
 def registration_seconds(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Seconds since 1970-01-01T00:00Z at which the relations began, in the banking hours of some day."""
-    adult_days = _latest_birth_day(dataset) - birth_days(dataset, customers)
+    return _registered(dataset, customers, birth_days(dataset, customers))
+
+
+def _registered(dataset: Dataset, customers: NDArray[np.uint64], born: NDArray[np.int64]) -> NDArray[np.int64]:
+    adult_days = _latest_birth_day(dataset) - born
     longest = np.minimum(adult_days, _LONGEST_RELATION_DAYS).astype(np.uint64)
     words = dataset.stream(Customers.name, "registered_at").words(customers)
     days_ago = (((words >> np.uint64(32)) * (longest + np.uint64(1))) >> np.uint64(32)).astype(np.int64) + 1
