@@ -104,14 +104,14 @@ def _leaf(entity: str, table: pa.Table) -> str:
     digest = hashlib.sha256(_LEAF)
     digest.update(rfc8785.dumps(header))
     for field, column in zip(table.schema, table.columns, strict=True):
-        for part in _column_bytes(field, pa.concat_arrays(column.chunks) if column.num_chunks else None):
-            digest.update(part)
+        if column.num_chunks:
+            values = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+            for part in _column_bytes(field, values):
+                digest.update(part)
     return digest.hexdigest()
 
 
-def _column_bytes(field: pa.Field, values: pa.Array | None) -> Iterator[bytes | memoryview]:
-    if values is None:
-        return
+def _column_bytes(field: pa.Field, values: pa.Array) -> Iterator[bytes | memoryview]:
     if field.nullable:
         yield pc.cast(pc.is_valid(values), pa.uint8()).buffers()[1].to_pybytes()
         values = pc.fill_null(values, _zero(field.type))
@@ -119,13 +119,13 @@ def _column_bytes(field: pa.Field, values: pa.Array | None) -> Iterator[bytes | 
         raise ValueError(f"column {field.name} must not hold nulls")
     if pa.types.is_string(values.type) or pa.types.is_binary(values.type):
         offsets = _view(values.buffers()[1], "<i4", values.offset, len(values) + 1)
-        yield np.diff(offsets).astype("<u4").tobytes()
+        yield np.diff(offsets).astype("<u4").data
         yield memoryview(values.buffers()[2] or b"")[int(offsets[0]) : int(offsets[-1])]
         return
     if pa.types.is_boolean(values.type):
         values = pc.cast(values, pa.uint8())
     width = values.type.bit_width // 8
-    yield _view(values.buffers()[1], "u1", values.offset * width, len(values) * width).tobytes()
+    yield _view(values.buffers()[1], "u1", values.offset * width, len(values) * width).data
 
 
 def _view(buffer: pa.Buffer, dtype: str, offset: int, count: int) -> NDArray[np.integer]:
