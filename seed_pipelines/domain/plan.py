@@ -14,7 +14,7 @@ from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.ids import end_of_dataset, lowest_id
 from seed_pipelines.domain.manifest import Manifest
 
-CHUNK_CUSTOMERS: Final = 4 * BLOCK
+CHUNK_CUSTOMERS: Final = 8 * BLOCK
 """Customers generated or checked at a time: bounds the memory of a run, whatever its shards hold."""
 
 CUSTOMERS: Final = "customers"
