@@ -78,9 +78,8 @@ class RowFileStore:
     ) -> RowFile:
         """Store the batches under a key, replacing what was there; `leaves` is asked once all batches are taken."""
         content = pa.BufferOutputStream()
-        with pq.ParquetWriter(
-            content, schema, compression="zstd", compression_level=1, use_dictionary=dictionary
-        ) as out:
+        options = {"compression": "zstd", "compression_level": 1, "use_dictionary": dictionary}
+        with pq.ParquetWriter(content, schema, write_statistics=schema.names[:1], **options) as out:
             rows = 0
             for batch in batches:
                 out.write_batch(batch)
