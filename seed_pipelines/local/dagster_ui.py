@@ -14,7 +14,7 @@ from seed_pipelines.local.children import Child, free_port, start, stop, until_r
 from seed_pipelines.local.server import RecordedServer
 
 _START_SECONDS: Final = 180.0
-_STOP_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 10.0
 _REQUEST_SECONDS: Final = 5.0
 
 

@@ -175,7 +175,7 @@ def broken_description(broken: BrokenManifest) -> str:
         for issue in broken.issues
     ]
     file = "/".join(broken.path.parts[-2:])
-    introduction = f"`{file}` is not valid, so it has no job. `seed-data validate {file}` says the same."
+    introduction = f"`{file}` is not valid, so it has no job. `seed-data validate` says the same."
     return "\n".join([introduction, "", *reasons])
 
 
