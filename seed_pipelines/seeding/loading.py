@@ -31,9 +31,10 @@ class ShardLoad:
 def load(session: Session, shard: Shard) -> ShardLoad:
     """Make the database hold the shard's rows as its Parquet files have them."""
     files = {entity.name: _fitting_file(session, entity, shard) for entity in session.plan.entities}
-    if session.manifest.mode not in _REWRITING_MODES and _is_loaded(session, shard, files):
+    checkpoints = _checkpoints(session)
+    if session.manifest.mode not in _REWRITING_MODES and _is_loaded(session, shard, files, checkpoints):
         return ShardLoad(shard.key, shard.rows, left_alone=True)
-    emptied = _loaded_entities(session) - frozenset(files)
+    emptied = _loaded_entities(checkpoints) - frozenset(files)
     tables: list[tuple[Entity, Iterable[pa.RecordBatch]]] = [
         (entity, _verified_rows(session, entity, shard, files[entity.name]) if entity.name in files else ())
         for entity in ENTITIES
@@ -78,8 +79,8 @@ def _verified_rows(session: Session, entity: Entity, shard: Shard, file: RowFile
         )
 
 
-def _loaded_entities(session: Session) -> frozenset[str]:
-    return frozenset(name for checkpoint in _checkpoints(session) for name, rows in checkpoint.rows.items() if rows)
+def _loaded_entities(checkpoints: Iterable[ShardCheckpoint]) -> frozenset[str]:
+    return frozenset(name for checkpoint in checkpoints for name, rows in checkpoint.rows.items() if rows)
 
 
 def _checkpoints(session: Session) -> tuple[ShardCheckpoint, ...]:
@@ -87,8 +88,10 @@ def _checkpoints(session: Session) -> tuple[ShardCheckpoint, ...]:
     return tuple(checkpoint for checkpoint in loaded if checkpoint.profile == session.run.profile)
 
 
-def _is_loaded(session: Session, shard: Shard, files: Mapping[str, RowFile]) -> bool:
-    known = [checkpoint for checkpoint in _checkpoints(session) if checkpoint.shard_key == shard.key]
+def _is_loaded(
+    session: Session, shard: Shard, files: Mapping[str, RowFile], checkpoints: Iterable[ShardCheckpoint]
+) -> bool:
+    known = [checkpoint for checkpoint in checkpoints if checkpoint.shard_key == shard.key]
     wanted = {name: file.leaves for name, file in files.items()}
     if not known or dict(known[0].leaves) != wanted or known[0].manifest_hash != session.run.manifest_hash:
         return False
