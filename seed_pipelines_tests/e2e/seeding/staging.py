@@ -3,13 +3,16 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import psycopg
@@ -89,6 +92,15 @@ class Staging:
             env={**_foreign_variables(), **self.variables, **variables},
         )
 
+    def start_stopped(self, *arguments: str | Path) -> "subprocess.Popen[str]":
+        """Start `seed_data` and stop it (SIGSTOP) once it holds the lease."""
+        process = self.start(*arguments)
+        if process.stdout is None:
+            raise AssertionError(process)
+        await_lease(process.stdout)
+        process.send_signal(signal.SIGSTOP)
+        return process
+
     def seed(self, *arguments: str | Path, tenant: UUID = TENANT_A, **variables: str) -> Finished:
         """Run `seed_data` for a tenant in staging until it ends."""
         return finish(self.start(*arguments, tenant=tenant, **variables))
@@ -108,6 +120,17 @@ class Staging:
                 for table in _SEEDED
             )
         return int(customers[0]), int(accounts[0])
+
+    def materialization(self, run_id: str, asset: str) -> str:
+        """What Dagster's storage recorded when a run materialized an asset."""
+        url = self.stack.stack.postgres.provisioning_url("postgres", "dagster")
+        with psycopg.connect(url) as connection:
+            events = connection.execute(
+                "SELECT event FROM event_logs WHERE run_id = %s AND dagster_event_type = 'ASSET_MATERIALIZATION'"
+                " AND asset_key LIKE %s",
+                [run_id, f'%"{asset}"]'],
+            ).fetchall()
+        return "\n".join(str(event) for (event,) in events)
 
     def contents(self) -> Contents:
         """Everything a run may write, apart from the record of runs and their refusals."""
@@ -186,6 +209,13 @@ class Staging:
         return int(found[0]), str(found[1])
 
 
+def await_lease(stdout: IO[str]) -> None:
+    """Read the lines that `seed_data` prints once it holds the lease."""
+    printed = list(takewhile(lambda line: not line.startswith("seed_run_id="), stdout))
+    if len(printed) != 2:
+        raise AssertionError(printed)
+
+
 def finish(process: "subprocess.Popen[str]", seconds: float = 180) -> Finished:
     """Wait until a command ends."""
     stdout, stderr = process.communicate(timeout=seconds)
@@ -196,6 +226,15 @@ def write_manifest(path: Path, **changes: Any) -> Path:
     """The staging manifest of tenant-a with other top-level members, sealed, as a JSON file."""
     path.write_text(json.dumps(sealed({**example(), **changes})))
     return path
+
+
+def window(opens: float, closes: float) -> dict[str, str]:
+    """The member `window` of a manifest, in hours from now."""
+    now = datetime.now(UTC)
+    return {
+        "start_utc": f"{now + timedelta(hours=opens):%H:%M}",
+        "end_utc": f"{now + timedelta(hours=closes):%H:%M}",
+    }
 
 
 def volumetry(customers: int, bank_accounts: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Every refusal of `seed_data`: its exit code, its Problem Details on stderr, and nothing touched."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from seed_pipelines_tests.e2e.seeding.staging import (
     TENANT_A,
     Finished,
     Staging,
+    window,
     write_manifest,
 )
 from seed_pipelines_tests.manifest_examples import changed, example
@@ -75,17 +75,13 @@ class TestManifest:
 class TestWindow:
     def test_outside(self, seeded: Staging, tmp_path: Path) -> None:
         """A window that opens in two hours, and no override: exit 5, with the time it opens."""
-        opens = datetime.now(UTC) + timedelta(hours=2)
-        window = {"start_utc": f"{opens:%H:%M}", "end_utc": f"{opens + timedelta(hours=1):%H:%M}"}
-        later = write_manifest(tmp_path / "later.json", window=window)
+        later = write_manifest(tmp_path / "later.json", window=window(2, 3))
         problem = assert_refused(seeded.seed("--manifest-path", later), 5, "outside_window")
-        assert problem["opens_at"].startswith(f"{opens:%Y-%m-%dT%H:%M}")
+        assert problem["opens_at"][11:16] == json.loads(later.read_text())["window"]["start_utc"]
 
     def test_an_override_needs_a_reason(self, seeded: Staging, tmp_path: Path) -> None:
         """Blanks are none: exit 2."""
-        opens = datetime.now(UTC) + timedelta(hours=2)
-        window = {"start_utc": f"{opens:%H:%M}", "end_utc": f"{opens + timedelta(hours=1):%H:%M}"}
-        later = write_manifest(tmp_path / "later.json", window=window)
+        later = write_manifest(tmp_path / "later.json", window=window(2, 3))
         refused = seeded.seed("--manifest-path", later, "--override-window", " ")
         assert_refused(refused, 2, "manifest_invalid")
 

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,8 +10,9 @@ import pytest
 
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.s3_server import BUCKET
-from seed_pipelines.local.stack import LocalStack
+from seed_pipelines.local.stack import LocalStack, Purpose
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack, running_stack, stack_directory
+from seed_pipelines_tests.e2e.seeding.conftest import Reference
 from seed_pipelines_tests.e2e.seeding.staging import (
     OVERRIDE,
     TENANT_A,
@@ -20,6 +20,7 @@ from seed_pipelines_tests.e2e.seeding.staging import (
     Staging,
     finish,
     volumetry,
+    window,
     write_catalogue,
     write_manifest,
 )
@@ -43,74 +44,75 @@ def test_the_first_run(staging: Staging) -> None:
     assert "FAILED" not in done.stdout
 
 
-def test_a_second_run_changes_nothing(staging: Staging) -> None:
-    """The same digest, and the very rows that were there: the load verifies them and leaves them alone."""
+def test_the_same_every_time(staging: Staging, reference: Reference) -> None:
+    """A second run leaves the very rows alone; one after rows were edited and deleted puts them right."""
     first = staging.seed("--json", *OVERRIDE)
     before = staging.contents()
     second = staging.seed("--json", *OVERRIDE)
-    assert (first.exit_code, second.exit_code) == (0, 0), second.stderr
-    assert len(first.outcome["digest"]) == 64
-    assert second.outcome["digest"] == first.outcome["digest"]
-    assert second.outcome["roots"] == first.outcome["roots"]
+    assert (first.exit_code, second.exit_code) == (0, 0), first.stderr + second.stderr
+    assert len(second.outcome["digest"]) == 64
+    assert second.outcome["digest"] == first.outcome["digest"] == reference.outcome["digest"]
     assert second.outcome["rows"] == {"customers": 100, "bank_accounts": 120}
     assert second.outcome["seed_run_id"] != first.outcome["seed_run_id"]
     assert staging.contents().tables == before.tables
+    assert "left alone" in staging.materialization(second.outcome["dagster_run_id"], "database")
 
-
-def test_rows_that_were_changed_are_put_right(staging: Staging) -> None:
-    """A row edited and one deleted behind the program's back: the next run finds and replaces them."""
-    first = staging.seed("--json", *OVERRIDE)
-    before = staging.rows_digest()
     with staging.superuser() as connection:
         connection.execute("UPDATE banking.customer SET full_name = 'Edited' WHERE email LIKE 'a%'")
         connection.execute("DELETE FROM banking.bank_account WHERE account_number LIKE '%7'")
-    assert staging.rows_digest() != before
-    second = staging.seed("--json", *OVERRIDE)
-    assert second.exit_code == 0, second.stderr
-    assert second.outcome["digest"] == first.outcome["digest"]
-    assert staging.rows_digest() == before
+    assert staging.rows_digest() != reference.rows
+    third = staging.seed("--json", *OVERRIDE)
+    assert third.exit_code == 0, third.stderr
+    assert third.outcome["digest"] == reference.outcome["digest"]
+    assert staging.rows_digest() == reference.rows
 
 
-def test_another_stack_with_the_same_key_gives_the_same_rows(staging: Staging, key_file: Path) -> None:
+def test_another_stack_with_the_same_key_gives_the_same_rows(reference: Reference, key_file: Path) -> None:
     """`seed-data up --pii-key-file` elsewhere, found by its directory alone: the same digest, the same tables."""
-    here = staging.seed("--json", *OVERRIDE)
     with stack_directory() as state_dir:
-        up = [Path(sys.executable).with_name("seed-data"), "up", "--state-dir", state_dir, "--pii-key-file", key_file]
+        program = str(Path(sys.executable).with_name("seed-data"))
+        up = [program, "up", "--state-dir", str(state_dir), "--pii-key-file", str(key_file)]
         subprocess.run(up, check=True, capture_output=True, cwd=PROJECT_DIR)
-        stack = RunningStack(LocalStack(StackPaths.of(state_dir)), staging.stack.purpose)
+        purpose = Purpose(PROJECT_DIR, PROJECT_DIR / "manifests", pii_key_file=key_file)
+        stack = RunningStack(LocalStack(StackPaths.of(state_dir)), purpose)
         elsewhere = Staging(stack, {"SEED_STATE_DIR": str(state_dir)})
-        there = elsewhere.seed("--json", *OVERRIDE)
-        assert there.exit_code == 0, there.stderr
-        assert elsewhere.rows_digest() == staging.rows_digest()
-    assert there.outcome["fencing_token"] == "1"
-    assert there.outcome["digest"] == here.outcome["digest"]
+        done = elsewhere.seed("--json", *OVERRIDE)
+        assert done.exit_code == 0, done.stderr
+        assert elsewhere.rows_digest() == reference.rows
+    assert done.outcome["digest"] == reference.outcome["digest"]
+    assert done.outcome["dagster_run_id"] != reference.outcome["dagster_run_id"]
 
 
-def test_another_key_gives_other_rows(staging: Staging) -> None:
-    """What makes the comparison above worth something; and such a dataset is refused over the first one."""
-    first = staging.seed("--json", *OVERRIDE)
+def test_another_key_gives_other_rows(seeded: Staging, reference: Reference) -> None:
+    """What makes the comparison above worth something; and a run with it over the first rows is refused."""
     with running_stack() as stack:
         other = Staging.of(stack)
-        second = other.seed("--json", *OVERRIDE)
-        assert second.exit_code == 0, second.stderr
-        assert second.outcome["digest"] != first.outcome["digest"]
-        before = staging.contents()
-        names = ("SEED_VAULT_ADDR", "SEED_VAULT_TOKEN_FILE")
-        refused = staging.seed(*OVERRIDE, **{name: other.variables[name] for name in names})
-    assert refused.exit_code == 2
+        done = other.seed("--json", *OVERRIDE)
+        assert done.exit_code == 0, done.stderr
+        assert done.outcome["digest"] != reference.outcome["digest"]
+        assert other.rows_digest() != reference.rows
+        refused = seeded.seed(
+            *OVERRIDE,
+            SEED_VAULT_ADDR=other.variables["SEED_VAULT_ADDR"],
+            SEED_VAULT_TOKEN_FILE=other.variables["SEED_VAULT_TOKEN_FILE"],
+        )
+    assert refused.exit_code == 2, refused.stderr
     assert refused.problem["code"] == "masking_key_changed"
-    assert staging.contents() == before
 
 
 def test_another_number_of_shards_gives_the_same_digests(staging: Staging, tmp_path: Path) -> None:
-    """Three shards over the one that was there: every shard is replaced, no row is doubled, no digest changes."""
-    manifest = write_manifest(tmp_path / "many.json", volumetry=volumetry(9_000, 10_800))
+    """Three shards over the one that was there: every shard is replaced, no row is doubled, no digest changes.
+
+    The manifest's window is open, so the runs need no override.
+    """
+    manifest = write_manifest(tmp_path / "many.json", volumetry=volumetry(9_000, 10_800), window=window(-1, 1))
     digests = {}
     for rows_per_shard, shards in ((50_000, "1 of 1"), (10_000, "3 of 3")):
         catalogue = write_catalogue(tmp_path / "catalogue.json", rows_per_shard)
-        done = staging.seed("--json", "--manifest-path", manifest, *OVERRIDE, SEED_CATALOGUE_FILE=str(catalogue))
+        done = staging.seed("--json", "--manifest-path", manifest, SEED_CATALOGUE_FILE=str(catalogue))
         assert done.exit_code == 0, done.stderr
         assert done.outcome["shards"] == shards
+        assert "window overridden" not in done.outcome
         digests[shards] = (done.outcome["digest"], done.outcome["roots"], staging.rows_digest())
     assert staging.visible_rows(TENANT_A) == (9_000, 10_800)
     assert digests["1 of 1"] == digests["3 of 3"]
@@ -127,85 +129,52 @@ def test_without_a_manifest_file_a_minimal_baseline_runs(staging: Staging, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_inside_its_window_needs_no_override(staging: Staging, tmp_path: Path) -> None:
-    """A window around now."""
-    now = datetime.now(UTC)
-    window = {"start_utc": f"{now - timedelta(hours=1):%H:%M}", "end_utc": f"{now + timedelta(hours=1):%H:%M}"}
-    manifest = write_manifest(tmp_path / "open.json", window=window)
-    done = staging.seed("--json", "--manifest-path", manifest)
-    assert done.exit_code == 0, done.stderr
-    assert "window overridden" not in done.outcome
-
-
-def test_rows_in_a_bucket_are_those_in_a_directory(staging: Staging) -> None:
+def test_rows_in_a_bucket_are_those_in_a_directory(staging: Staging, reference: Reference) -> None:
     """Parquet on S3: the same digests, and no file in the data directory."""
-    in_bucket = staging.seed("--json", *OVERRIDE, SEED_DATA_URL=f"s3://{BUCKET}/data")
-    assert in_bucket.exit_code == 0, in_bucket.stderr
-    rows = staging.rows_digest()
+    done = staging.seed("--json", *OVERRIDE, SEED_DATA_URL=f"s3://{BUCKET}/data")
+    assert done.exit_code == 0, done.stderr
+    assert done.outcome["digest"] == reference.outcome["digest"]
+    assert staging.rows_digest() == reference.rows
     assert staging.contents().files == {}
     listed = staging.stack.stack.s3.client().list_objects_v2(Bucket=BUCKET, Prefix="data/")
     assert [item["Key"] for item in listed["Contents"] if item["Size"]] == [
         "data/staging/tenant-a/default/bank_accounts/0000.parquet",
         "data/staging/tenant-a/default/customers/0000.parquet",
     ]
-    staging.clear()
-    in_directory = staging.seed("--json", *OVERRIDE)
-    assert in_directory.outcome["digest"] == in_bucket.outcome["digest"]
-    assert staging.rows_digest() == rows
 
 
-class TestOneAtATime:
-    def test_a_second_run_is_refused_while_one_is_active(self, staging: Staging) -> None:
-        """Exit 3 while the first one stands still in the middle of its work; the first then ends as if alone."""
-        first = staging.start(*OVERRIDE)
-        try:
-            assert first.stdout is not None
-            announced = [first.stdout.readline() for _ in range(3)]
-            assert announced[2].startswith("seed_run_id="), announced
-            first.send_signal(signal.SIGSTOP)
-            second = staging.seed(*OVERRIDE)
-        finally:
-            first.send_signal(signal.SIGCONT)
-            ended = finish(first)
-        assert second.exit_code == 3, second.stderr
-        assert second.problem["code"] == "lease_held"
-        assert second.problem["holder"]
-        assert ended.exit_code == 0, ended.stderr
-        assert staging.visible_rows(TENANT_A) == (100, 120)
-        assert staging.contents().tables["seed.lease"][0] == 0
-
-    def test_another_tenant_is_not_held_up(self, staging: Staging) -> None:
-        """The lease is one tenant's: tenant-b runs while tenant-a stands still."""
-        first = staging.start(*OVERRIDE)
-        try:
-            assert first.stdout is not None
-            announced = [first.stdout.readline() for _ in range(3)]
-            assert announced[2].startswith("seed_run_id="), announced
-            first.send_signal(signal.SIGSTOP)
-            second = staging.seed("--json", *OVERRIDE, tenant=TENANT_B)
-        finally:
-            first.send_signal(signal.SIGCONT)
-            ended = finish(first)
-        assert (second.exit_code, ended.exit_code) == (0, 0), second.stderr + ended.stderr
-        assert staging.visible_rows(TENANT_A) == (100, 120)
-        assert staging.visible_rows(TENANT_B) == tuple(second.outcome["rows"].values())
+def test_a_second_run_is_refused_while_one_is_active(staging: Staging) -> None:
+    """Exit 3 while the first stands still in the middle of its work; another tenant is not held up by it."""
+    first = staging.start_stopped(*OVERRIDE)
+    try:
+        second = staging.seed(*OVERRIDE)
+        other_tenant = staging.seed(*OVERRIDE, tenant=TENANT_B)
+    finally:
+        first.send_signal(signal.SIGCONT)
+        ended = finish(first)
+    assert second.exit_code == 3, second.stderr
+    assert second.problem["code"] == "lease_held"
+    assert second.problem["holder"]
+    assert other_tenant.exit_code == 0, other_tenant.stderr
+    assert ended.exit_code == 0, ended.stderr
+    assert staging.visible_rows(TENANT_A) == (100, 120)
+    assert staging.contents().tables["seed.lease"][0] == 0
 
 
 class TestDryRun:
-    def test_it_rehearses_the_run_at_any_hour_and_touches_nothing(self, seeded: Staging, tmp_path: Path) -> None:
+    def test_it_rehearses_the_run_at_any_hour_and_touches_nothing(
+        self, seeded: Staging, reference: Reference, tmp_path: Path
+    ) -> None:
         """Outside the window, over a loaded dataset: the digest of the real run, files in its own directory only."""
         output = tmp_path / "rehearsal"
-        now = datetime.now(UTC)
-        window = {"start_utc": f"{now + timedelta(hours=2):%H:%M}", "end_utc": f"{now + timedelta(hours=3):%H:%M}"}
-        manifest = write_manifest(tmp_path / "later.json", window=window)
+        manifest = write_manifest(tmp_path / "later.json", window=window(2, 3))
         done = seeded.seed("--json", "--dry-run", "--output", output, "--manifest-path", manifest)
         assert done.exit_code == 0, done.stderr
         assert done.outcome["outcome"] == "dry run"
         assert done.outcome["rows"] == {"customers": 100, "bank_accounts": 120}
         assert all(check["passed"] for check in done.outcome["checks"])
-        with seeded.superuser() as connection:
-            loaded = connection.execute("SELECT report->'roots' FROM seed.shard_report").fetchall()
-        assert loaded == [(done.outcome["roots"],)]
+        assert done.outcome["roots"] == reference.outcome["roots"]
+        assert done.outcome["digest"] == reference.outcome["digest"]
         files = [str(path.relative_to(output)) for path in sorted(output.rglob("*.parquet"))]
         assert files == [f"staging/tenant-a/default/{name}/0000.parquet" for name in ("bank_accounts", "customers")]
 
