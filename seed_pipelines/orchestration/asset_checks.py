@@ -49,6 +49,6 @@ def _result(database: dg.AssetKey, name: str, reports: list[dict[str, Any]]) -> 
         asset_key=database,
         check_name=name,
         passed=_passed(name, reports),
-        description=CHECKS[name],
+        description=presentation.verdict(outcomes),
         metadata=presentation.checked(outcomes),
     )

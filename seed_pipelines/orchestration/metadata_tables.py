@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
+from uuid import UUID
 
 import dagster as dg
 import pyarrow as pa
@@ -41,10 +42,17 @@ def counts(rows: Mapping[str, int]) -> dg.TableMetadataValue:
     return table({"entity": name, "rows": count} for name, count in rows.items())
 
 
-def preview(entity: Entity, rows: pa.RecordBatch) -> dg.TableMetadataValue:
-    """Rows as they are, without their ids."""
-    names = [column.name for column in entity.columns if not pa.types.is_fixed_size_binary(column.type)]
-    return table({name: str(row[name]) for name in names} for row in rows.to_pylist())
+def rows_as_table(rows: pa.RecordBatch, columns: Sequence[str]) -> dg.TableMetadataValue:
+    """Some columns of the rows, as they are."""
+    return table({name: str(row[name]) for name in columns} for row in rows.to_pylist())
+
+
+def rows_as_markdown(rows: pa.RecordBatch) -> dg.MarkdownMetadataValue:
+    """The rows as they are, for a window of its own; ids as UUIDs."""
+    names = rows.schema.names
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows.to_pylist()]
+    return dg.MetadataValue.md("\n".join(lines))
 
 
 def distributions(entity: Entity, rows: pa.RecordBatch) -> dict[str, dg.TableMetadataValue]:
@@ -123,6 +131,10 @@ def _shares(found: Mapping[str, int]) -> dg.TableMetadataValue:
         {"value": value, "share": f"{count / total:.1%}", "rows": count, " ": "█" * round(_BAR * count / most)}
         for value, count in found.items()
     )
+
+
+def _cell(value: Any) -> str:
+    return str(UUID(bytes=value)) if isinstance(value, bytes) else str(value)
 
 
 def _listed(value: Any) -> str:

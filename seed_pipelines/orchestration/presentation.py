@@ -107,7 +107,8 @@ def generated(session: Session, entity: Entity, shard: Shard, file: RowFile, sec
     return {
         **_row_count(session, file.rows),
         "dagster/uri": file.uri,
-        "preview (masked)": metadata_tables.preview(entity, sample.slice(0, _PREVIEW_ROWS)),
+        "first rows, masked columns": metadata_tables.rows_as_table(sample.slice(0, _PREVIEW_ROWS), entity.pii_columns),
+        "first rows, all columns": metadata_tables.rows_as_markdown(sample.slice(0, _PREVIEW_ROWS)),
         **metadata_tables.distributions(entity, sample),
         "rows per second": round(file.rows / seconds),
         "seconds": round(seconds, 3),
@@ -131,13 +132,20 @@ def loaded(session: Session, load: ShardLoad, seconds: float) -> dict[str, Any]:
 
 
 def checked(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The outcome of one check on each shard."""
-    red = [str(outcome["shard"]) for outcome in outcomes if not outcome["passed"]]
+    """What one check found on the shards of a run."""
     return {
-        "shards passed": f"{len(outcomes) - len(red)} of {len(outcomes)}",
-        **({"FAILED in shards": ", ".join(red)} if red else {}),
         "found": metadata_tables.check_findings(outcomes),
+        "shards checked": len(outcomes),
+        "shards failed": sum(not outcome["passed"] for outcome in outcomes),
     }
+
+
+def verdict(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """How one check went, in a sentence."""
+    red = [str(outcome["shard"]) for outcome in outcomes if not outcome["passed"]]
+    if red:
+        return f"FAILED in {len(red)} of {len(outcomes)} shards: {', '.join(red)}."
+    return f"Passed, read back from what landed in {len(outcomes)} shard{'' if len(outcomes) == 1 else 's'}."
 
 
 def reported(report: Mapping[str, Any], summary: DatasetSummary) -> dict[str, Any]:
@@ -180,14 +188,8 @@ def broken_description(broken: BrokenManifest) -> str:
 
 
 def broken_manifest(broken: BrokenManifest) -> dict[str, Any]:
-    """Where a broken manifest is, and its issues."""
-    return {
-        "manifest": dg.MetadataValue.path(str(broken.path)),
-        "issues": metadata_tables.table(
-            {"where": issue.pointer or "(the whole)", "what is wrong": issue.message, "what is allowed": issue.allowed}
-            for issue in broken.issues
-        ),
-    }
+    """Where a broken manifest is."""
+    return {"manifest": dg.MetadataValue.path(str(broken.path)), "issues": len(broken.issues)}
 
 
 def _row_count(session: Session, rows: int) -> dict[str, int]:
