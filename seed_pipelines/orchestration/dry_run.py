@@ -45,7 +45,7 @@ def dry_run_job(seeding: Seeding) -> dg.JobDefinition:
                 red = sorted({result.name for result in rehearsal.results if not result.passed})
                 raise ChecksFailed(f"Checks failed: {', '.join(red)}.", checks=red)
         except SeedError as error:
-            raise failure(error) from error
+            raise failure(context.log, error) from error
         return dg.Output(None, metadata=presentation.rehearsed(rehearsal))
 
     @dg.job(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import Logger
 from typing import Any, Final
 
 import dagster as dg
@@ -40,7 +41,7 @@ def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -
         session = enter(services, request)
     except SeedError as error:
         give_up(services, request, job.identity[2], error)
-        raise failure(error) from error
+        raise failure(context.log, error) from error
     shared = is_of_backfill(context.run.tags)
     try:
         with held(session):
@@ -51,17 +52,18 @@ def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -
         _retry_or_abandon(context, session, error)
     except SeedError as error:
         abandon(session, error, keep_lease=shared)
-        raise failure(error) from error
+        raise failure(context.log, error) from error
     except BaseException as error:
         abandon(session, error, keep_lease=shared)
         raise
 
 
-def failure(error: SeedError) -> dg.Failure:
-    """The Dagster failure of an error, with its Problem Details as metadata; never retried by Dagster's own policy."""
-    problem = error.problem()
+def failure(log: Logger, error: SeedError) -> dg.Failure:
+    """The Dagster failure of an error, its Problem Details in the log and as metadata; never retried by Dagster itself."""
+    problem = json.dumps(error.problem(), default=str)
+    log.error("Problem Details: %s", problem)
     metadata: Mapping[str, Any] = {
-        PROBLEM_METADATA: dg.MetadataValue.json(json.loads(json.dumps(problem, default=str))),
+        PROBLEM_METADATA: dg.MetadataValue.json(json.loads(problem)),
         "exit_code": error.exit_code,
     }
     return dg.Failure(description=f"{error.title}. {error.detail}", metadata=metadata, allow_retries=False)
@@ -105,4 +107,4 @@ def _retry_or_abandon(context: Context, session: Session, error: DependencyUnava
         context.log.warning("%s Trying again in %.1f s.", error.detail, wait)
         raise dg.RetryRequested(max_retries=backoff.max_retries, seconds_to_wait=wait) from error
     abandon(session, error, keep_lease=is_of_backfill(context.run.tags))
-    raise failure(error) from error
+    raise failure(context.log, error) from error
