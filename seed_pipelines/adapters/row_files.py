@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from seed_pipelines.errors import ParquetMismatch, StorageUnavailable
 
 _FOOTER_KEY: Final = b"seed_pipelines"
 _BATCH_ROWS: Final = 65_536
+_PROBE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class RowFileStore:
 
     def describe(self, key: RowFileKey) -> RowFile:
         """What is stored under a key; ParquetMismatch if there is nothing or something else."""
-        with self._translated(key), self.filesystem.open_input_file(self._path(key)) as source:
+        with self._translated(key), self._opened(key) as source:
             parquet = pq.ParquetFile(source)
             footer = (parquet.metadata.metadata or {}).get(_FOOTER_KEY)
             if footer is None:
@@ -108,7 +110,7 @@ class RowFileStore:
 
     def read(self, key: RowFileKey, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of a file, in batches of bounded size."""
-        with self._translated(key), self.filesystem.open_input_file(self._path(key)) as source:
+        with self._translated(key), self._opened(key) as source:
             for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS, use_threads=False):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
@@ -145,12 +147,36 @@ class RowFileStore:
             return
         self.filesystem.create_dir(path.rpartition("/")[0])
         partial = f"{path}.partial"
-        with self.filesystem.open_output_stream(partial) as out:
-            out.write(content)
-        self.filesystem.move(partial, path)
+        try:
+            with self.filesystem.open_output_stream(partial) as out:
+                out.write(content)
+            self.filesystem.move(partial, path)
+        except OSError:
+            Path(partial).unlink(missing_ok=True)
+            raise
 
     def _path(self, key: RowFileKey) -> str:
         return f"{self._root}/{key.path}"
+
+    @contextmanager
+    def _opened(self, key: RowFileKey) -> Iterator[pa.NativeFile]:
+        """A stored file to read from; pyarrow says OSError also of pages that it cannot make sense of."""
+        with self.filesystem.open_input_file(self._path(key)) as source:
+            try:
+                yield source
+            except OSError as error:
+                if self._bytes_can_be_read(key):
+                    raise pa.ArrowInvalid(str(error)) from error
+                raise
+
+    def _bytes_can_be_read(self, key: RowFileKey) -> bool:
+        try:
+            with self.filesystem.open_input_file(self._path(key)) as source:
+                while source.read(_PROBE_BYTES):
+                    pass
+        except OSError:
+            return False
+        return True
 
     @contextmanager
     def _translated(self, key: RowFileKey) -> Iterator[None]:
