@@ -11,6 +11,8 @@ from seed_pipelines.errors import SeedError
 _MODULES: Final = {
     "validate": "manifests",
     "seal": "manifests",
+    "plan": "plan",
+    "show": "show",
     "up": "stack",
     "down": "stack",
     "status": "stack",

@@ -60,6 +60,16 @@ class Children:
         ordinals = np.arange(counts.sum(), dtype=np.uint64) - np.repeat(starts, counts).astype(np.uint64)
         return Rows(np.repeat(customers[first - aligned : end - aligned], counts), ordinals)
 
+    def row(self, number: int, stream: Stream) -> Rows:
+        """The row at a position in id order; IndexError if there is none."""
+        if not 0 <= number < self.count:
+            raise IndexError(f"row {number} of {self.count}")
+        group = number * self.customers // self.count // GROUP
+        group += self.between(0, min(self.customers, (group + 1) * GROUP)) <= number
+        first, end = group * GROUP, min(self.customers, (group + 1) * GROUP)
+        position = number - self.between(0, first)
+        return self.rows(first, end, stream).select(position, position + 1)
+
     def _counts(self, customers: NDArray[np.uint64], stream: Stream) -> NDArray[np.intp]:
         whole, remainder = divmod(self.count, self.customers)
         size, step = np.uint64(self.customers), np.uint64(remainder)

@@ -94,8 +94,16 @@ class Plan:
         """The rows of an entity that hang on customers [first, end)."""
         if entity.name == CUSTOMERS:
             return one_each(first, end)
-        children = Children(self.rows[CUSTOMERS], self.rows[entity.name])
-        return children.rows(first, end, entity.stream(self.dataset, "owner"))
+        return self._children(entity).rows(first, end, entity.stream(self.dataset, "owner"))
+
+    def _children(self, entity: Entity) -> Children:
+        return Children(self.rows[CUSTOMERS], self.rows[entity.name])
+
+    def numbered_row(self, entity: Entity, number: int) -> Rows:
+        """The row of an entity at a position in id order, found without the rows before it."""
+        if entity.name == CUSTOMERS:
+            return one_each(number, number + 1)
+        return self._children(entity).row(number, entity.stream(self.dataset, "owner"))
 
     def chunks(self, shard: Shard) -> Iterator[tuple[int, int]]:
         """The customers [first, end) of a shard in chunks that end at block borders: what is worked on at a time."""

@@ -12,10 +12,11 @@ from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Stat
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
-from seed_pipelines.domain.masking import Masker, MaskingKeys, fields_of
+from seed_pipelines.domain.masking import Masker, MaskingKeys
 from seed_pipelines.domain.plan import Plan
 from seed_pipelines.errors import DatabaseUnavailable, LeaseLost, SeedError, TenantUnknown
 from seed_pipelines.seeding import guards
+from seed_pipelines.seeding.masking_keys import masking_keys
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.services import RowFiles, Services
 
@@ -80,7 +81,7 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
         granted = roles if known is None or override is None else roles | {guards.ADMIN}
         guards.inside_window(manifest, services.clock(), override, granted)
     plan = Plan.of(manifest, services.catalogue)
-    masker = Masker(_masking_keys(services, plan, tenant))
+    masker = Masker(_verified_keys(services, plan, tenant))
     target.verify_columns(plan.entities)
     return Admission(tenant, plan, masker, subject, override)
 
@@ -163,12 +164,10 @@ def _recording(run: SeedRun) -> Iterator[None]:
         logger.warning("The end of seed run %s could not be recorded: %s", run.seed_run_id, beyond.detail)
 
 
-def _masking_keys(services: Services, plan: Plan, tenant: Tenant) -> MaskingKeys:
-    metadata = plan.manifest.metadata
-    loaded = services.target.checkpoints(tenant.tenant_id, metadata.environment)
+def _verified_keys(services: Services, plan: Plan, tenant: Tenant) -> MaskingKeys:
+    loaded = services.target.checkpoints(tenant.tenant_id, plan.dataset.environment)
     guards.no_drift(plan.manifest, loaded)
-    names = (metadata.tenant, metadata.environment, metadata.salt_version)
-    keys = MaskingKeys(*names, services.keys.masking_keys(*names, fields_of(ENTITIES)))
+    keys = masking_keys(services.keys, plan)
     guards.same_key(keys.fingerprint, plan.dataset, loaded)
     return keys
 

@@ -74,3 +74,18 @@ def test_one_each_is_the_customers_themselves() -> None:
     rows = one_each(3, 6)
     assert rows.customers.tolist() == [3, 4, 5]
     assert rows.ordinals.tolist() == [0, 0, 0]
+
+
+@given(SIZES, st.integers(1, 2000))
+def test_a_single_row_is_that_of_the_whole(customers: int, count: int) -> None:
+    children = Children(customers, count)
+    whole = pairs(children, 0, customers)
+    for number in {0, count - 1, count // 2, count // 3}:
+        row = children.row(number, STREAM)
+        assert (row.customers.tolist(), row.ordinals.tolist()) == ([whole[number][0]], [whole[number][1]])
+
+
+@pytest.mark.parametrize("number", [-1, 12])
+def test_a_row_that_is_not_there_is_not_found(number: int) -> None:
+    with pytest.raises(IndexError):
+        Children(10, 12).row(number, STREAM)
