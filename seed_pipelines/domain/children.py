@@ -64,9 +64,9 @@ class Children:
         """The row at a position in id order; IndexError if there is none."""
         if not 0 <= number < self.count:
             raise IndexError(f"row {number} of {self.count}")
-        group = number * self.customers // self.count // GROUP
-        group += self.between(0, min(self.customers, (group + 1) * GROUP)) <= number
-        first, end = group * GROUP, min(self.customers, (group + 1) * GROUP)
+        before_sharing = -(-(number + 1) * self.customers // self.count) - 1
+        first = before_sharing - before_sharing % GROUP
+        end = min(self.customers, first + GROUP)
         position = number - self.between(0, first)
         return self.rows(first, end, stream).select(position, position + 1)
 
