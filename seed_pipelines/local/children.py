@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -177,14 +178,19 @@ def serve(
     )
 
 
-def stop(child: Child, *, gently: signal.Signals, seconds: float) -> None:
-    """End a child and what it started, and nothing else: by request, then after `seconds` by force."""
+def stop(child: Child, *, gently: signal.Signals, seconds: float, ask_all: bool = False) -> None:
+    """End a child and what it started, and nothing else: by request, then after `seconds` by force.
+
+    `ask_all` is for a child that does not pass the request on to what it started.
+    """
     process = child.process()
     if process is None:
         return
     try:
         family = [*process.children(recursive=True), process]
-        process.send_signal(gently)
+        for member in family if ask_all else [process]:
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(gently)
         _, alive = psutil.wait_procs(family, timeout=seconds)
         for member in alive:
             member.kill()

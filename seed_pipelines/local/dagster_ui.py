@@ -50,7 +50,7 @@ class DagsterUi(RecordedServer):
         """End it, with all that it started."""
         child = self.record.running()
         if child is not None:
-            stop(child, gently=signal.SIGINT, seconds=_STOP_SECONDS)
+            stop(child, gently=signal.SIGTERM, seconds=_STOP_SECONDS, ask_all=True)
 
 
 def _answers(child: Child) -> bool:

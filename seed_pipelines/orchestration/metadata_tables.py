@@ -79,7 +79,7 @@ def check_findings(outcomes: Sequence[Mapping[str, Any]]) -> dg.TableMetadataVal
         return table(_row_counts(outcomes))
     if all(isinstance(value, Mapping) for value in facts.values()):
         return table(_digests(outcomes))
-    return table({"what": name, "found": _listed(value)} for name, value in facts.items())
+    return table({"what": name, "found": str(item)} for name, value in facts.items() for item in _items(value))
 
 
 def _offenders(outcomes: Sequence[Mapping[str, Any]]) -> list[Record]:
@@ -137,5 +137,9 @@ def _cell(value: Any) -> str:
     return str(UUID(bytes=value)) if isinstance(value, bytes) else str(value)
 
 
-def _listed(value: Any) -> str:
-    return ", ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+def _listed(items: Iterable[str]) -> str:
+    return ", ".join(items)

@@ -1,0 +1,76 @@
+"""A stack with manifests of its own, whose windows are open now, and Dagster's webserver and daemon on it."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.manifest import manifest_hash
+from seed_pipelines.domain.manifest_baseline import minimal_baseline
+from seed_pipelines.local.dagster_ui import DagsterUi
+from seed_pipelines.local.paths import StackPaths
+from seed_pipelines.local.s3_server import find_emulator
+from seed_pipelines.local.stack import LocalStack, Purpose
+from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack, stack_directory
+from seed_pipelines_tests.e2e.dagster.webserver import Webserver
+from seed_pipelines_tests.worlds import REFERENCE, catalogue
+
+ONE_SHARD = "seed__staging__tenant_a"
+CLOSED = "seed__staging__tenant_b"
+THREE_SHARDS = "seed__perf__tenant_a"
+CUSTOMERS, BANK_ACCOUNTS = 10_000, 12_000
+
+
+def write_manifests(folder: Path, limits: Catalogue, now: datetime) -> None:
+    """One of a single shard, one of three, one whose window is closed, and one that is broken."""
+
+    def window(start: float, hours: float) -> dict[str, str]:
+        begins = now + timedelta(hours=start)
+        return {"start_utc": f"{begins:%H:%M}", "end_utc": f"{begins + timedelta(hours=hours):%H:%M}"}
+
+    opened = window(-1, 3)
+    write(folder, limits, "tenant-a", "staging", {"window": opened})
+    write(folder, limits, "tenant-b", "staging", {"window": window(6, 2)})
+    rows = {"customers": {"cap": CUSTOMERS}, "bank_accounts": {"cap": BANK_ACCOUNTS}}
+    write(folder, limits, "tenant-a", "perf", {"window": opened, "volumetry": rows})
+    write(folder, limits, "tenant-c", "staging", {"window": opened, "colour": "blue"})
+
+
+def write(folder: Path, limits: Catalogue, tenant: str, environment: str, changes: dict[str, Any]) -> None:
+    """A sealed manifest."""
+    document = minimal_baseline(tenant, environment, reference_datetime=REFERENCE, catalogue=limits)
+    document |= {"volumetry": {"customers": {"cap": 100}, "bank_accounts": {"cap": 120}}} | changes
+    document["integrity"] = {"manifest_hash": manifest_hash(document)}
+    path = folder / environment / f"{tenant}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+@pytest.fixture(scope="package")
+def dagster_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A stack whose catalogue makes three shards of ten thousand customers."""
+    directory = tmp_path_factory.mktemp("manifests")
+    limits = catalogue(rows_per_shard=9_000)
+    file = directory / "catalogue.json"
+    file.write_text(limits.model_dump_json(), encoding="utf-8")
+    manifests = directory / "manifests"
+    manifests.mkdir()
+    write_manifests(manifests, limits, datetime.now(UTC))
+    with stack_directory() as state_dir:
+        stack = LocalStack(StackPaths.of(state_dir), find_emulator(PROJECT_DIR, None))
+        purpose = Purpose(project_dir=PROJECT_DIR, manifests_dir=manifests, catalogue_file=file)
+        stack.up(purpose)
+        yield RunningStack(stack, purpose)
+
+
+@pytest.fixture(scope="package")
+def webserver(dagster_stack: RunningStack) -> Iterator[Webserver]:
+    """The webserver, with the daemon beside it."""
+    ui = DagsterUi(dagster_stack.stack.paths)
+    with ui.running(PROJECT_DIR, {**os.environ, **dagster_stack.service_environment}):
+        yield Webserver(ui.address)
