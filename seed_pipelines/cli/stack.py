@@ -3,6 +3,8 @@
 import json
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +15,12 @@ from rich.text import Text
 
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.environment import DEFAULT_STATE_DIR, Subject, stack_environment
-from seed_pipelines.local.paths import StackPaths
+from seed_pipelines.local.paths import StackPaths, write_private
 from seed_pipelines.local.s3_server import find_emulator
 from seed_pipelines.local.stack import LocalStack, Purpose, StackStatus
 
 _WIDE: Final = 1_000
+_ERROR_TAIL: Final = 2_000
 
 _state_dir_option = click.option(
     "--state-dir",
@@ -70,6 +73,7 @@ def up_command(
         pii_key_file=pii_key_file,
     )
     status = stack.up(purpose)
+    _limit_pools(stack.paths, status)
     if not (quiet and status.healthy):
         _print(status)
 
@@ -117,6 +121,20 @@ def env_command(state_dir: Path, subject: Subject) -> None:
 
 
 COMMANDS: Final = [up_command, down_command, status_command, env_command]
+
+
+def _limit_pools(paths: StackPaths, status: StackStatus) -> None:
+    """Have `seed-data pools` run where the tenants are others than the last time; it takes the seconds of Dagster's import."""
+    done = paths.dagster_home / "limited-pools.json"
+    tenants = json.dumps(sorted({f"{tenant.environment}/{tenant.tenant}" for tenant in status.tenants}))
+    if done.exists() and done.read_text(encoding="utf-8") == tenants:
+        return
+    environment = {**os.environ, **stack_environment(paths.state_dir, "service")}
+    program = [sys.executable, "-c", "from seed_pipelines.cli import main; main()", "pools"]
+    limited = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 # this program
+    if limited.returncode != 0:
+        raise StackUnavailable(f"Dagster's instance could not be prepared: {limited.stderr.strip()[-_ERROR_TAIL:]}")
+    write_private(done, tenants)
 
 
 def _print(status: StackStatus) -> None:

@@ -2,14 +2,17 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import psutil
 import pytest
 
-from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.catalogue import ENVIRONMENTS, Catalogue
 from seed_pipelines.domain.manifest import manifest_hash
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
 from seed_pipelines.local.dagster_ui import DagsterUi
@@ -19,6 +22,8 @@ from seed_pipelines.local.stack import LocalStack, Purpose
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack, stack_directory
 from seed_pipelines_tests.e2e.dagster.webserver import Webserver
 from seed_pipelines_tests.worlds import REFERENCE, catalogue
+
+PROGRAM: Final = [sys.executable, "-c", "from seed_pipelines.cli import main; main()"]
 
 ONE_SHARD = "seed__staging__tenant_a"
 CLOSED = "seed__staging__tenant_b"
@@ -70,7 +75,17 @@ def dagster_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
 
 @pytest.fixture(scope="package")
 def webserver(dagster_stack: RunningStack) -> Iterator[Webserver]:
-    """The webserver, with the daemon beside it."""
+    """The webserver of `seed-data ui`, with the daemon beside it; SIGTERM must end them and all they started."""
     ui = DagsterUi(dagster_stack.stack.paths)
-    with ui.running(PROJECT_DIR, {**os.environ, **dagster_stack.service_environment}):
+    command, environment = [*PROGRAM, "ui"], {**os.environ, **dagster_stack.service_environment}
+    with subprocess.Popen(command, env=environment, cwd=PROJECT_DIR, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("Dagster UI:") for line in process.stdout)
+        child = ui.record.running()
+        assert child is not None
         yield Webserver(ui.address)
+        family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
+        process.terminate()
+        assert process.wait(60) == 0
+        assert len(family) > 2 + len(ENVIRONMENTS)
+        assert not [member for member in family if member.is_running()]
