@@ -105,10 +105,10 @@ class CanaryOutOfScope(ValidationFailure):
 
 
 class PartitionsNotSelected(ValidationFailure):
-    """A job of several shards was started without saying which."""
+    """A job of several shards was started without saying which, or with one it does not have."""
 
     code = "partitions_not_selected"
-    title = "The run does not say which shards to seed"
+    title = "The partitions of the run do not fit its job"
 
 
 class ReferenceDatetimeDrift(ValidationFailure):

@@ -18,6 +18,8 @@ _MODULES: Final = {
     "status": "stack",
     "env": "stack",
     "purge": "purge",
+    "migrate": "database",
+    "register": "database",
     "ui": "ui",
     "pools": "pools",
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dagster import DagsterInstance
@@ -55,7 +56,7 @@ class RunOutcome:
         seconds: float,
     ) -> "RunOutcome":
         """The outcome of a Dagster run, from the checkpoints and reports it left in the database."""
-        summary = summarize(session)
+        summary, overridden = summarize(session), session.window_overridden_because
         reports = session.services.control.shard_reports(session.run.seed_run_id).values()
         return cls(
             title="seeded" if problem is None else "failed",
@@ -68,11 +69,7 @@ class RunOutcome:
                 "dagster_run_id": run_id,
                 "fencing_token": str(session.lease.token),
                 "shards": f"{summary.shards_loaded} of {summary.shards_planned}",
-                **(
-                    {"window overridden": session.run.window_override_reason}
-                    if session.run.window_override_reason
-                    else {}
-                ),
+                **({"window overridden": overridden} if overridden else {}),
             },
             planned=session.plan.rows,
             landed=summary.rows,
@@ -85,8 +82,8 @@ class RunOutcome:
         )
 
     @classmethod
-    def of_rehearsal(cls, rehearsal: Rehearsal) -> "RunOutcome":
-        """The outcome of a dry run."""
+    def of_rehearsal(cls, rehearsal: Rehearsal, directory: Path, seconds: float) -> "RunOutcome":
+        """The outcome of a dry run into a directory."""
         metadata = rehearsal.plan.manifest.metadata
         failed = [result.name for result in rehearsal.results if not result.passed]
         return cls(
@@ -97,13 +94,14 @@ class RunOutcome:
                 "mode": rehearsal.plan.manifest.mode,
                 "manifest_hash": rehearsal.plan.manifest.integrity.manifest_hash,
                 "shards": str(len(rehearsal.plan.shards)),
-                "files": rehearsal.files[0].uri if rehearsal.files else "none",
+                "directory": str(directory),
             },
             planned=rehearsal.plan.rows,
             landed=rehearsal.rows,
             roots=rehearsal.roots,
             digest=rehearsal.digest,
             checks=[result.as_dict() for result in rehearsal.results],
+            seconds=seconds,
             problem=_checks_failed(failed) if failed else None,
         )
 

@@ -45,7 +45,7 @@ from seed_pipelines.seeding.services import Services
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Where a dry run writes. Default: <state>/dry-run/<hash>.",
+    help="Where a dry run writes. Default: <state>/dry-run.",
 )
 @click.option("--idempotency-key", help="Recorded with the run. Default: seed-data:<manifest_hash>.")
 @click.option("--role", "roles", multiple=True, envvar="SEED_ROLES", help="Role the caller claims (repeatable).")
@@ -107,9 +107,9 @@ def _seed(
         window_override=override_window,
         idempotency_key=idempotency_key,
     )
-    if dry_run:
-        return RunOutcome.of_rehearsal(rehearse(services, request, lambda h: _output(settings, output, h)))
     started = datetime.now(UTC)
+    if dry_run:
+        return _rehearsed(services, request, output or settings.state_dir / "dry-run", started)
     session = enter(services, request)
     _announce(as_json, session.run.manifest_hash, str(session.run.seed_run_id), session.run.idempotency_key)
     with held(session):
@@ -181,13 +181,13 @@ def dagster_instance() -> DagsterInstance:
         ) from error
 
 
-def _output(settings: Settings, wanted: Path | None, manifest_hash: str) -> str:
-    path = wanted or settings.state_dir / "dry-run" / manifest_hash[:12]
+def _rehearsed(services: Services, request: SeedRequest, directory: Path, started: datetime) -> RunOutcome:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageUnavailable(f"{path}: {error.strerror}") from error
-    return str(path)
+        raise StorageUnavailable(f"{directory}: {error.strerror}") from error
+    rehearsal = rehearse(services, request, str(directory))
+    return RunOutcome.of_rehearsal(rehearsal, directory, (datetime.now(UTC) - started).total_seconds())
 
 
 def _announce(as_json: bool, manifest_hash: str, seed_run_id: str, idempotency_key: str) -> None:

@@ -40,7 +40,7 @@ def dry_run_job(seeding: Seeding) -> dg.JobDefinition:
                 read_manifest=lambda: manifest,
             )
             services = seeding.services(manifest.metadata.environment, context.instance)
-            rehearsal = rehearse(services, request, lambda found: str(Path(config.output) / found[:12]))
+            rehearsal = rehearse(services, request, config.output)
             if not rehearsal.passed:
                 red = sorted({result.name for result in rehearsal.results if not result.passed})
                 raise ChecksFailed(f"Checks failed: {', '.join(red)}.", checks=red)

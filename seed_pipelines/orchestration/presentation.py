@@ -87,7 +87,7 @@ def database_definition(job: ManifestJob) -> dict[str, Any]:
 
 def planned(session: Session, shard: Shard) -> dict[str, Any]:
     """What a run will do with a shard."""
-    run = session.run
+    run, overridden = session.run, session.window_overridden_because
     return {
         "rows planned": metadata_tables.counts(shard.rows),
         "customer indices": f"{shard.first_customer:,} to {shard.end_customer - 1:,}",
@@ -95,7 +95,7 @@ def planned(session: Session, shard: Shard) -> dict[str, Any]:
         "fencing token": session.lease.token,
         "subject": run.subject,
         "masking key fingerprint": session.masker.keys.fingerprint[:16],
-        **({"window overridden because": run.window_override_reason} if run.window_override_reason else {}),
+        **({"window overridden because": overridden} if overridden else {}),
     }
 
 

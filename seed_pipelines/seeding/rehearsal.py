@@ -1,6 +1,6 @@
 """Dry run: every guard but the window and the lease, then generate, mask and check, without touching the database."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -43,12 +43,11 @@ class Rehearsal:
         return all(result.passed for result in self.results)
 
 
-def rehearse(services: Services, request: SeedRequest, output: Callable[[str], str]) -> Rehearsal:
-    """Generate, mask and check a manifest into the directory that `output` gives for its hash."""
+def rehearse(services: Services, request: SeedRequest, directory: str) -> Rehearsal:
+    """Generate, mask and check a manifest into a directory."""
     admission = admit(services, request, rehearsal=True)
     plan = admission.plan
-    root = output(plan.manifest.integrity.manifest_hash)
-    generation = _DryRun(plan, admission.masker, RowFileStore(root))
+    generation = _DryRun(plan, admission.masker, RowFileStore(directory))
     files = {
         (entity.name, shard.key): generate(generation, entity, shard)
         for shard in plan.shards

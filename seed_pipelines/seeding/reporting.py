@@ -43,7 +43,7 @@ def check_and_record(session: Session, shard: Shard) -> dict[str, Any]:
         "manifest_hash": session.run.manifest_hash,
         "generator_version": GENERATOR_VERSION,
         "fencing_token": session.lease.token,
-        "window_override_reason": session.run.window_override_reason,
+        "window_overridden_because": session.window_overridden_because,
         "rows": dict(shard.rows),
         "roots": {name: roots["database"] for name, roots in digests.items()},
         "checks": [result.as_dict() for result in results],

@@ -10,6 +10,7 @@ from typing import Any
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.domain import window
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import Masker, MaskingKeys
@@ -40,6 +41,12 @@ class Session:
     def manifest(self) -> Manifest:
         """The manifest that is seeded."""
         return self.plan.manifest
+
+    @property
+    def window_overridden_because(self) -> str | None:
+        """Why the run began outside its window; None if it began inside, whatever was said."""
+        inside = window.contains(self.manifest.window, self.run.started_at)
+        return None if inside else self.run.window_override_reason
 
     @property
     def row_files(self) -> RowFiles:

@@ -16,7 +16,7 @@ from seed_pipelines_tests.worlds import World, catalogue, manifest
 
 
 def rehearsed(world: World, output: Path) -> Rehearsal:
-    return rehearse(world.services, world.request(), lambda _: str(output))
+    return rehearse(world.services, world.request(), str(output))
 
 
 def test_a_dry_run_checks_everything_at_any_hour_and_touches_nothing(world: World, tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_dry_run_checks_everything_at_any_hour_and_touches_nothing(world: Worl
 def test_a_dry_run_finds_the_digest_of_the_real_run(world: World, tmp_path: Path) -> None:
     world.catalogue = catalogue(9_000)
     wanted = manifest(9_000, 10_800, in_catalogue=world.catalogue)
-    found = rehearse(world.services, world.request(wanted), lambda _: str(tmp_path / "out"))
+    found = rehearse(world.services, world.request(wanted), str(tmp_path / "out"))
     session = enter(world.services, world.request(wanted))
     for shard in session.plan.shards:
         for entity in session.plan.entities:

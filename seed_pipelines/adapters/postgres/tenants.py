@@ -36,8 +36,8 @@ class TenantDirectory:
             row = connection.execute("SELECT name FROM seed.environment").fetchone() if found == (True,) else None
         if row is None:
             raise TargetMismatch(
-                f"{self._control.location} has no seed_pipelines schema: migrate it"
-                " (seed_pipelines.adapters.postgres.migrations.migrate, which `seed-data up` runs for the local stack)."
+                f"{self._control.location} has no seed_pipelines schema: run `seed-data migrate` on it"
+                " (`seed-data up` does so for the local stack)."
             )
         return str(row[0])
 
@@ -46,7 +46,9 @@ class TenantDirectory:
         with self._control.connection() as connection:
             row = connection.execute("SELECT tenant_id, slug FROM seed.tenant WHERE slug = %s", [slug]).fetchone()
         if row is None:
-            raise TenantUnknown(f"{self._control.location} has no tenant {slug!r}: register it first.")
+            raise TenantUnknown(
+                f"{self._control.location} has no tenant {slug!r}: `seed-data register` adds it."
+            )
         return Tenant(*row)
 
     def by_id(self, tenant_id: UUID) -> Tenant:
@@ -56,7 +58,9 @@ class TenantDirectory:
                 "SELECT tenant_id, slug FROM seed.tenant WHERE tenant_id = %s", [tenant_id]
             ).fetchone()
         if row is None:
-            raise TenantUnknown(f"{self._control.location} has no tenant {tenant_id}: register it first.")
+            raise TenantUnknown(
+                f"{self._control.location} has no tenant {tenant_id}: register it with `seed-data register` first."
+            )
         return Tenant(*row)
 
     def subject(self) -> str:

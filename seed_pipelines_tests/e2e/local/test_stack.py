@@ -178,7 +178,7 @@ class TestUp:
         deep = tmp_path.joinpath(*["a-rather-long-name-of-a-directory"] * 4, ".seed")
         stack = LocalStack(StackPaths.of(deep), None)
         try:
-            with pytest.raises(StackUnavailable, match=".venv-s3"):
+            with pytest.raises(StackUnavailable, match=r"\.venv-s3"):
                 stack.up(Purpose(PROJECT_DIR, one_tenant))
             assert stack.postgres.healthy()
             assert len(os.fsencode(stack.paths.socket_dir / ".s.PGSQL.5432")) < 104
