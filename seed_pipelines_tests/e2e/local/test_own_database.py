@@ -6,6 +6,7 @@ from click.testing import CliRunner, Result
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.tenants import TenantDirectory
 from seed_pipelines.cli import main
+from seed_pipelines.local.paths import StackPaths
 from seed_pipelines_tests.e2e.conftest import RunningStack
 
 pytestmark = pytest.mark.e2e
@@ -16,7 +17,8 @@ TENANT_ID = "11111111-2222-4333-8444-555555555555"
 def run(stack: RunningStack, *arguments: str) -> Result:
     url = stack.environment["SEED_DATABASE_URL"].replace("{environment}", "dr").replace("seed_app", "seed_migrator")
     options = ["--database-url", url, "--environment", "dr"]
-    return CliRunner().invoke(main, [*arguments, *options], env=stack.environment)
+    passwords = StackPaths.of(stack.state_dir).provisioning_passwords
+    return CliRunner().invoke(main, [*arguments, *options], env={"PGPASSFILE": str(passwords)})
 
 
 def test_migrating_again_changes_nothing_and_another_environment_is_refused(local_stack: RunningStack) -> None:

@@ -86,7 +86,7 @@ def test_a_database_that_was_not_migrated_says_so(server: Server, empty: str) ->
     """The message has the cure."""
     with server.superuser(empty) as connection:
         connection.execute("GRANT CONNECT ON DATABASE seed_dev TO seed_control")
-    with pytest.raises(TargetMismatch, match="migrate it"):
+    with pytest.raises(TargetMismatch, match="seed-data migrate"):
         TenantDirectory(Database(server.url("seed_service", empty))).environment()
 
 
