@@ -25,6 +25,16 @@ class StepTime:
     rows: int | None
     """Rows it handled; None where it handles none."""
 
+    @property
+    def rows_per_second(self) -> int | None:
+        """Its rate; None where it handles no rows."""
+        return round(self.rows / self.seconds) if self.rows and self.seconds else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step as JSON."""
+        seconds = round(self.seconds, 3)
+        return {"step": self.step, "seconds": seconds, "rows": self.rows, "rows_per_second": self.rows_per_second}
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -116,6 +126,7 @@ class RunOutcome:
             "roots": dict(self.roots),
             "digest": self.digest,
             "checks": list(self.checks),
+            "steps": [step.as_dict() for step in self.steps],
             "seconds": round(self.seconds, 3),
             "problem": self.problem,
         }
@@ -150,7 +161,7 @@ def _steps_table(outcome: RunOutcome) -> Table:
     )
     for step in outcome.steps:
         rows = "" if step.rows is None else f"{step.rows:,}"
-        rate = "" if not step.rows or not step.seconds else f"{step.rows / step.seconds:,.0f}"
+        rate = "" if step.rows_per_second is None else f"{step.rows_per_second:,}"
         table.add_row(step.step, rows, f"{step.seconds:.2f}", rate)
     return table
 

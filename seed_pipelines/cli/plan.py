@@ -66,7 +66,7 @@ def plan_of(path: Path, settings: Settings) -> Plan:
 
 
 def _against_loaded(plan: Plan) -> Mapping[str, Difference]:
-    from seed_pipelines.cli.run import dagster_instance  # noqa: PLC0415  # Dagster takes seconds to import
+    from seed_pipelines.orchestration.instance import dagster_instance  # noqa: PLC0415  # Dagster takes seconds to import
     from seed_pipelines.orchestration.resources import SeedingFromSettings  # noqa: PLC0415  # likewise
 
     use_local_stack()

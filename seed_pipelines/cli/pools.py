@@ -5,9 +5,9 @@ from typing import Final
 import click
 
 from seed_pipelines.adapters.manifest_files import load_folder
-from seed_pipelines.cli.run import dagster_instance
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.local.environment import use_local_stack
+from seed_pipelines.orchestration.instance import dagster_instance
 from seed_pipelines.orchestration.pools import limit_pools, tenant_pool
 from seed_pipelines.orchestration.settings import Settings
 

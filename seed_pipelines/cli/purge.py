@@ -8,9 +8,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from seed_pipelines.cli.run import dagster_instance
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
 from seed_pipelines.local.environment import use_local_stack
+from seed_pipelines.orchestration.instance import dagster_instance
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.purging import LoadedDataset, loaded_dataset, purge

@@ -7,17 +7,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import click
-from dagster import DagsterError, DagsterInstance
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 
 from seed_pipelines.cli.outcome import RunOutcome, print_outcome
 from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
-from seed_pipelines.errors import DatabaseUnavailable, SeedError, StackUnavailable, StorageUnavailable
+from seed_pipelines.errors import SeedError, StorageUnavailable
 from seed_pipelines.local.environment import use_local_stack
+from seed_pipelines.orchestration.instance import dagster_instance, storage_translated
 from seed_pipelines.orchestration.launch import launch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import SeedingFromSettings
@@ -115,7 +114,8 @@ def _seed(
     with held(session):
         job = ManifestJob(session.manifest, session.plan, source.path)
         try:
-            problem = launch(job, seeding, instance, run_id)
+            with storage_translated():
+                problem = launch(job, seeding, instance, run_id)
         except BaseException as error:
             abandon(session, error)
             raise
@@ -166,19 +166,6 @@ class _ManifestSource:
             salt_version=salt_version,
         )
         return read_manifest(document, catalogue, [entity.name for entity in ENTITIES])
-
-
-def dagster_instance() -> DagsterInstance:
-    """The Dagster instance of DAGSTER_HOME; StackUnavailable with the cure if it cannot be opened."""
-    try:
-        return DagsterInstance.get()
-    except SQLAlchemyError as error:
-        raise DatabaseUnavailable(f"Dagster's storage does not answer ({type(error).__name__}).") from error
-    except DagsterError as error:
-        raise StackUnavailable(
-            "Dagster's instance cannot be opened: start the local stack with `seed-data up`, or set DAGSTER_HOME and "
-            f"SEED_DAGSTER_POSTGRES_URL. ({type(error).__name__})"
-        ) from error
 
 
 def _rehearsed(services: Services, request: SeedRequest, directory: Path, started: datetime) -> RunOutcome:

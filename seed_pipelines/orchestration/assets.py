@@ -11,8 +11,10 @@ from seed_pipelines.errors import ChecksFailed
 from seed_pipelines.orchestration import presentation
 from seed_pipelines.orchestration.manifest_jobs import (
     DATABASE,
+    ENVIRONMENT_TAG,
     INTEGRITY_REPORT,
     OWNER,
+    TENANT_TAG,
     VALIDATED_MANIFEST,
     ManifestJob,
 )
@@ -50,7 +52,7 @@ def _asset(
         group_name=job.slug,
         owners=[OWNER],
         kinds=kinds,
-        tags={"seed/tenant": tenant, "seed/environment": environment},
+        tags={TENANT_TAG: tenant, ENVIRONMENT_TAG: environment},
         code_version=job.manifest.integrity.manifest_hash[:12],
         description=description,
         metadata=metadata,

@@ -1,33 +1,45 @@
-"""Runs that died without a word: they hold a slot of their tenant's pool, and nobody keeps their lease alive.
+"""Runs that died without a word: nobody keeps their lease alive, and Dagster takes them to be at work.
 
-Dagster frees the slots of runs that it knows to be over. A process that was killed leaves its run as started, and every
-later run of the tenant would wait for its slot.
+Dagster frees the slots of runs that it knows to be over. A process that was killed leaves its run as started: it may hold
+a slot of its tenant's pool, for which every later run would wait, and it counts against the environment's limit.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRun
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from seed_pipelines.errors import SeedError
-from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import ENVIRONMENT_TAG, TENANT_TAG, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import origin_of
 from seed_pipelines.seeding.services import Services
 
-_REASON = "The run stopped keeping its lease alive and counts as dead; whatever it had not committed was rolled back."
+_AT_WORK: Final = (
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)
+_REASON: Final = (
+    "The run stopped keeping its lease alive and counts as dead; whatever it had not committed was rolled back."
+)
 
 
 def end_dead_runs(job: ManifestJob, services: Services, instance: DagsterInstance) -> tuple[str, ...]:
-    """Fail the dead runs that hold slots of the job's pool and free the slots; the ids of those runs.
+    """Fail the dead runs of the job's tenant and free the slots they hold; the ids of those runs.
 
     A run is dead when it began longer ago than a lease lives without a heartbeat and does not hold the lease of its
     tenant. A takeover would have fenced it out: it can write nothing any more.
     """
     environment, tenant, _ = job.identity
     slots = instance.event_log_storage.get_concurrency_info(job.pool).claimed_slots
+    tags = {TENANT_TAG: tenant, ENVIRONMENT_TAG: environment}
+    unfinished = instance.get_runs(RunsFilter(tags=tags, statuses=_AT_WORK))
     suspects = {slot.run_id: instance.get_run_by_id(slot.run_id) for slot in slots}
+    suspects |= {run.run_id: run for run in unfinished}
     if not suspects:
         return ()
     holder = services.control.lease_holder(services.control.tenant(tenant).tenant_id, environment)
@@ -71,7 +83,8 @@ def _is_dead(
     if origin_of(run_id, run.tags) == holder:
         return False
     record = instance.get_run_record_by_id(run_id)
-    if record is None or record.start_time is None:
-        return False
-    alive_since = services.clock() - datetime.fromtimestamp(record.start_time, services.clock().tzinfo)
-    return alive_since.total_seconds() > services.lease_ttl_seconds
+    if record is None:
+        return True
+    now = services.clock()
+    began = record.create_timestamp if record.start_time is None else datetime.fromtimestamp(record.start_time, UTC)
+    return (now - began.astimezone(UTC)).total_seconds() > services.lease_ttl_seconds

@@ -13,6 +13,9 @@ from seed_pipelines.orchestration.pools import tenant_pool
 
 OWNER: Final = "team:seed-data"
 
+TENANT_TAG: Final = "seed/tenant"
+ENVIRONMENT_TAG: Final = "seed/environment"
+
 VALIDATED_MANIFEST: Final = "validated_manifest"
 DATABASE: Final = "database"
 CHECKS_STEP: Final = "checks"
@@ -58,8 +61,8 @@ class ManifestJob:
         """Tags of the manifest's runs."""
         environment, tenant, _ = self.identity
         return {
-            "seed/tenant": tenant,
-            "seed/environment": environment,
+            TENANT_TAG: tenant,
+            ENVIRONMENT_TAG: environment,
             "seed/manifest": self.manifest.integrity.manifest_hash[:12],
         }
 

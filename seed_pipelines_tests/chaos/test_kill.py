@@ -183,7 +183,6 @@ def test_ten_kills_leave_nothing_behind(survived: Staging) -> None:
     assert quiet(left_behind, survived) == {}
 
 
-@pytest.mark.xfail(reason="runs killed while they held no slot stay STARTED", strict=False)
 def test_dagster_knows_that_killed_runs_are_over(survived: Staging) -> None:
     """None counts as running any more: such a run would take one of the two places of its environment for ever."""
     with psycopg.connect(survived.stack.stack.postgres.provisioning_url("postgres", "dagster")) as storage:

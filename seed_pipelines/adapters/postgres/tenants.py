@@ -46,9 +46,7 @@ class TenantDirectory:
         with self._control.connection() as connection:
             row = connection.execute("SELECT tenant_id, slug FROM seed.tenant WHERE slug = %s", [slug]).fetchone()
         if row is None:
-            raise TenantUnknown(
-                f"{self._control.location} has no tenant {slug!r}: `seed-data register` adds it."
-            )
+            raise TenantUnknown(f"{self._control.location} has no tenant {slug!r}: `seed-data register` adds it.")
         return Tenant(*row)
 
     def by_id(self, tenant_id: UUID) -> Tenant:

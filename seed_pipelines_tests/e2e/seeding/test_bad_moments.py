@@ -152,7 +152,6 @@ class TestPostgres:
             load(session, session.plan.shards[0])
         assert steps.staging.contents() == before
 
-    @pytest.mark.xfail(reason="Dagster's own exception for its storage reaches the shell untranslated")
     def test_gone_under_the_command(self, reference: Reference) -> None:
         """With Dagster's storage, which it holds too: the command ends with a reason, and the old rows stay."""
         reference.restore()

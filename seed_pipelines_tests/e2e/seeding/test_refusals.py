@@ -155,7 +155,6 @@ class TestDependencies:
             refused = seeded.seed(*OVERRIDE)
         assert_refused(refused, 4, "vault_unavailable")
 
-    @pytest.mark.xfail(reason="Dagster's own exception for its storage reaches the shell untranslated")
     def test_postgres_away(self, seeded: Staging) -> None:
         """Exit 4."""
         with seeded.postgres_away():
