@@ -14,6 +14,7 @@ help: ## What there is
 setup: .venv/installed .venv-s3/installed ## Virtual environments with the locked packages
 
 .venv/installed: requirements.lock pyproject.toml
+	@echo "Making the virtual environments: a minute or two, the first time only."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -35,6 +36,7 @@ down: ## Stop the local stack; its data stays
 
 .PHONY: run
 run: setup ## Seed the staging manifest of tenant-a on the local stack
+	@echo "Starting the local stack: PostgreSQL, OpenBao, S3."
 	@$(BIN)/seed-data up --quiet
 	@$(BIN)/seed_data --tenant-id $(TENANT_A) --environment staging --manifest-path manifests/staging/tenant-a.yaml \
 	  --requested-by "$${USER:-make}" --override-window "make run: a demonstration on the local stack"

@@ -6,6 +6,7 @@ SeedError
 │   ├── ManifestHashMismatch     422 manifest_hash_mismatch
 │   ├── CapExceeded              422 cap_exceeded
 │   ├── TenantMismatch           422 tenant_mismatch
+│   ├── RequestInvalid           422 request_invalid
 │   ├── CanaryOutOfScope         422 canary_out_of_scope
 │   ├── PartitionsNotSelected    422 partitions_not_selected
 │   ├── ReferenceDatetimeDrift   409 reference_datetime_drift
@@ -24,6 +25,8 @@ SeedError
 │   └── StackUnavailable         503 stack_unavailable
 ├── LimitRefusal                 exit 5
 │   └── OutsideWindow            409 outside_window
+├── Stopped                      exit 130
+│   └── Interrupted              409 interrupted
 └── AccessRefusal                exit 6
     ├── TenantUnknown            404 tenant_unknown
     ├── RlsNotEnforced           503 rls_not_enforced
@@ -95,6 +98,13 @@ class TenantMismatch(ValidationFailure):
 
     code = "tenant_mismatch"
     title = "The manifest belongs to another tenant, environment or mode"
+
+
+class RequestInvalid(ValidationFailure):
+    """What was asked for cannot be, whatever the manifest says."""
+
+    code = "request_invalid"
+    title = "The request is not valid"
 
 
 class CanaryOutOfScope(ValidationFailure):
@@ -226,6 +236,20 @@ class OutsideWindow(LimitRefusal):
     code = "outside_window"
     title = "Outside the off-peak window"
     status = 409
+
+
+class Stopped(SeedError):
+    """Somebody no longer wants it."""
+
+    exit_code = 130
+    status = 409
+
+
+class Interrupted(Stopped):
+    """The run was stopped by Ctrl-C, by a signal, or cancelled in Dagster."""
+
+    code = "interrupted"
+    title = "The run was interrupted"
 
 
 class AccessRefusal(SeedError):

@@ -44,7 +44,7 @@ class _Commands(click.Group):
             raise click.exceptions.Exit(error.exit_code) from error
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="seed-pipelines")
 def main() -> None:
     """Deterministic, masked and proven synthetic banking data for pre-production environments."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +20,7 @@ from seed_pipelines.adapters.manifest_files import (
     replace_source,
     syntax_of,
 )
+from seed_pipelines.cli.console import console
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.issues import Issue
@@ -30,7 +30,6 @@ from seed_pipelines.errors import ValidationFailure
 Result = LoadedManifest | BrokenManifest
 
 _EXIT_INVALID: Final = ValidationFailure.exit_code
-_UNLIMITED_COLUMNS: Final = 100_000
 _GENERATED: Final = tuple(entity.name for entity in ENTITIES)
 
 _catalogue_option = click.option(
@@ -80,7 +79,7 @@ def seal_command(files: tuple[Path, ...], catalogue_file: Path | None) -> None:
         except ValidationFailure as error:
             broken.append(BrokenManifest(file, tuple(Issue(**issue) for issue in error.extensions["issues"])))
     if broken:
-        _console(stderr=True).print(_issue_table(broken))
+        console(stderr=True).print(_issue_table(broken))
         raise click.exceptions.Exit(_EXIT_INVALID)
     for file, (source, result) in sealed.items():
         if result.source != source:
@@ -126,14 +125,14 @@ def _entry(result: Result) -> dict[str, Any]:
 
 
 def _print_results(results: Sequence[Result]) -> None:
-    console = _console()
+    out = console()
     valid = [result for result in results if isinstance(result, LoadedManifest)]
     broken = [result for result in results if isinstance(result, BrokenManifest)]
     if broken:
-        console.print(_issue_table(broken))
+        out.print(_issue_table(broken))
     if valid:
-        console.print(_valid_table(valid))
-    console.print(f"{len(valid)} valid, {len(broken)} not valid", highlight=False)
+        out.print(_valid_table(valid))
+    out.print(f"{len(valid)} valid, {len(broken)} not valid", highlight=False)
 
 
 def _issue_table(broken: Iterable[BrokenManifest]) -> Table:
@@ -155,11 +154,6 @@ def _valid_table(valid: Iterable[LoadedManifest]) -> Table:
         cells = (_printable(loaded.path), manifest.mode, rows, manifest.integrity.manifest_hash)
         table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     return table
-
-
-def _console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_UNLIMITED_COLUMNS)
 
 
 def _printable(text: str | Path) -> str:

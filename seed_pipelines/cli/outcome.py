@@ -41,7 +41,7 @@ class RunOutcome:
     """How a run or a dry run ended."""
 
     title: str
-    facts: Mapping[str, str]
+    facts: Mapping[str, str | int]
     planned: Mapping[str, int]
     landed: Mapping[str, int]
     roots: Mapping[str, str]
@@ -50,6 +50,9 @@ class RunOutcome:
     steps: Sequence[StepTime] = ()
     seconds: float = 0.0
     problem: Mapping[str, Any] | None = None
+
+    made: str = "rows landed"
+    """What the rows that are there are called."""
 
     @property
     def exit_code(self) -> int:
@@ -71,15 +74,17 @@ class RunOutcome:
         return cls(
             title="seeded" if problem is None else "failed",
             facts={
-                "tenant": f"{session.tenant.slug} ({session.tenant.tenant_id})",
+                "tenant": session.tenant.slug,
+                "tenant_id": str(session.tenant.tenant_id),
                 "environment": session.run.environment,
                 "mode": session.run.mode,
                 "manifest_hash": session.run.manifest_hash,
                 "seed_run_id": str(session.run.seed_run_id),
                 "dagster_run_id": run_id,
-                "fencing_token": str(session.lease.token),
-                "shards": f"{summary.shards_loaded} of {summary.shards_planned}",
-                **({"window overridden": overridden} if overridden else {}),
+                "fencing_token": session.lease.token,
+                "shards_loaded": summary.shards_loaded,
+                "shards_planned": summary.shards_planned,
+                **({"window_overridden_because": overridden} if overridden else {}),
             },
             planned=session.plan.rows,
             landed=summary.rows,
@@ -98,12 +103,13 @@ class RunOutcome:
         failed = [result.name for result in rehearsal.results if not result.passed]
         return cls(
             title="dry run",
+            made="rows in files",
             facts={
                 "tenant": metadata.tenant,
                 "environment": metadata.environment,
                 "mode": rehearsal.plan.manifest.mode,
                 "manifest_hash": rehearsal.plan.manifest.integrity.manifest_hash,
-                "shards": str(len(rehearsal.plan.shards)),
+                "shards_planned": len(rehearsal.plan.shards),
                 "directory": str(directory),
             },
             planned=rehearsal.plan.rows,
@@ -138,9 +144,9 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     for name, value in outcome.facts.items():
-        facts.add_row(name, value)
+        facts.add_row(name.replace("_", " "), str(value))
     console.print(facts)
-    rows = Table("entity", "rows planned", "rows landed", "digest", title="what was done", title_justify="left")
+    rows = Table("entity", "rows planned", outcome.made, "digest", title="what was done", title_justify="left")
     for name, planned in outcome.planned.items():
         rows.add_row(name, f"{planned:,}", f"{outcome.landed.get(name, 0):,}", outcome.roots.get(name, "")[:16])
     console.print(rows)
@@ -167,7 +173,7 @@ def _steps_table(outcome: RunOutcome) -> Table:
 
 
 def _checks_table(checks: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table("check", "shards", "result", title="checks, read back from what landed", title_justify="left")
+    table = Table("check", "shards", "result", title="checks, read back from what is there", title_justify="left")
     for name in dict.fromkeys(check["name"] for check in checks):
         found = [check for check in checks if check["name"] == name]
         red = [check["shard"] for check in found if not check["passed"]]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from seed_pipelines.adapters.manifest_files import load_file
+from seed_pipelines.cli.console import console
 from seed_pipelines.domain import differences, window
 from seed_pipelines.domain.differences import Difference
 from seed_pipelines.domain.entities import ENTITIES
@@ -45,15 +45,15 @@ def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int
     if as_json:
         click.echo(json.dumps({**_facts(plan), "changes": _changes(changes, differences.KEPT_IDS)}, indent=2))
         return
-    console = Console()
-    console.print(_summary(plan))
-    console.print(_shards(plan))
+    out = console()
+    out.print(_summary(plan))
+    out.print(_shards(plan))
     if against is not None or applied:
-        console.print(_change_table(changes))
+        out.print(_change_table(changes))
         for name, change in _changes(changes, shown).items():
             for kind in ("added", "changed", "removed"):
                 for row_id in change[f"{kind}_ids"]:
-                    console.print(f"{kind} {name} {row_id}", soft_wrap=True)
+                    out.print(f"{kind} {name} {row_id}", soft_wrap=True)
 
 
 COMMANDS: Final = (plan_command,)
@@ -83,8 +83,8 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "mode": manifest.mode,
         "manifest_hash": manifest.integrity.manifest_hash,
         "window": f"{manifest.window.start_utc:%H:%M} to {manifest.window.end_utc:%H:%M} UTC",
-        "window_open": window.contains(manifest.window, now),
-        "window_opens_at": window.next_opening(manifest.window, now).isoformat(),
+        "window_open_now": window.contains(manifest.window, now),
+        "window_opens_next_at": window.next_opening(manifest.window, now).isoformat(),
         "rows": dict(plan.rows),
         "total_rows": plan.total_rows,
         "shards": [
@@ -105,7 +105,7 @@ def _summary(plan: Plan) -> Table:
 
 
 def _shards(plan: Plan) -> Table:
-    table = Table("shard", "customers", *plan.rows, title="rows per shard", title_justify="left")
+    table = Table("shard", "customer indices", *plan.rows, title="rows per shard", title_justify="left")
     for shard in plan.shards[:_SHOWN_SHARDS]:
         customers = f"{shard.first_customer:,} to {shard.end_customer - 1:,}"
         table.add_row(shard.key, customers, *(f"{rows:,}" for rows in shard.rows.values()))

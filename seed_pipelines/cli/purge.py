@@ -5,9 +5,9 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from seed_pipelines.cli.console import console
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.instance import dagster_instance
@@ -32,8 +32,9 @@ def purge_command(tenant_id: UUID, environment: str, profile: str, dry_run: bool
         _print(dataset)
     deleted = {}
     if not dry_run:
-        if not yes:
-            click.confirm("Remove these rows?", abort=True, err=True)
+        if not yes and not click.confirm("Remove these rows?", err=True):
+            click.echo("Nothing was removed.", err=True)
+            return
         deleted = dict(purge(services, tenant_id, environment, profile, str(uuid4())))
     if as_json:
         click.echo(json.dumps({"loaded": dict(dataset.rows), "removed": deleted}))
@@ -49,4 +50,4 @@ def _print(dataset: LoadedDataset) -> None:
     table = Table("entity", "rows", title=title, title_justify="left")
     for name, rows in dataset.rows.items():
         table.add_row(name, f"{rows:,}")
-    Console().print(table if dataset.rows else f"{title}: nothing is loaded.")
+    console().print(table if dataset.rows else f"{title}: nothing is loaded.")

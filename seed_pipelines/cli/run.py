@@ -3,18 +3,19 @@
 import json
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import click
-from rich.console import Console
 
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun
+from seed_pipelines.cli.console import console
 from seed_pipelines.cli.outcome import RunOutcome, print_outcome
 from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
-from seed_pipelines.errors import SeedError, StorageUnavailable
+from seed_pipelines.errors import Interrupted, SeedError
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.instance import dagster_instance, storage_translated
 from seed_pipelines.orchestration.launch import launch
@@ -40,7 +41,7 @@ from seed_pipelines.seeding.services import Services
     type=click.Choice(MODES),
     help="Default: the manifest's. Another than the manifest's is an error.",
 )
-@click.option("--dry-run", is_flag=True, help="Generate, mask and check without touching the database; at any hour.")
+@click.option("--dry-run", is_flag=True, help="Generate, mask and check without writing to the database; at any hour.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -59,20 +60,31 @@ def seed_data(**options: Any) -> None:
     """Generate, mask, load, check and report the synthetic data of one manifest.
 
     Exit codes: 0 done; 2 validation, tenant mismatch, drift or failed checks; 3 lease held; 4 a needed service is
-    away; 5 outside the window; 6 row level security, tenant or role. The reason is on stderr as Problem Details.
+    away; 5 outside the window; 6 row level security, tenant or role; 130 interrupted. The reason is on stderr as
+    Problem Details.
     """
     try:
         outcome = _seed(**options)
     except SeedError as error:
-        click.echo(json.dumps(error.problem(), indent=2, default=str), err=True)
-        raise SystemExit(error.exit_code) from error
+        _refuse(error, as_json=options["as_json"])
+    except KeyboardInterrupt:
+        _refuse(Interrupted("Stopped before the run began, or while it was."), as_json=options["as_json"])
     if options["as_json"]:
         click.echo(json.dumps(outcome.as_dict(), indent=2))
     else:
-        print_outcome(outcome, Console())
+        print_outcome(outcome, console())
     if outcome.problem is not None:
         click.echo(json.dumps(outcome.problem, indent=2), err=True)
     raise SystemExit(outcome.exit_code)
+
+
+def _refuse(error: SeedError, *, as_json: bool) -> NoReturn:
+    problem = error.problem()
+    if as_json:
+        outcome = {"outcome": "refused", "exit_code": error.exit_code, "problem": problem}
+        click.echo(json.dumps(outcome, indent=2, default=str))
+    click.echo(json.dumps(problem, indent=2, default=str), err=True)
+    raise SystemExit(error.exit_code)
 
 
 def _seed(
@@ -110,7 +122,7 @@ def _seed(
     if dry_run:
         return _rehearsed(services, request, output or settings.state_dir / "dry-run", started)
     session = enter(services, request)
-    _announce(as_json, session.run.manifest_hash, str(session.run.seed_run_id), session.run.idempotency_key)
+    _announce(as_json, session.run, run_id)
     with held(session):
         job = ManifestJob(session.manifest, session.plan, source.path)
         try:
@@ -169,14 +181,11 @@ class _ManifestSource:
 
 
 def _rehearsed(services: Services, request: SeedRequest, directory: Path, started: datetime) -> RunOutcome:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageUnavailable(f"{directory}: {error.strerror}") from error
     rehearsal = rehearse(services, request, str(directory))
     return RunOutcome.of_rehearsal(rehearsal, directory, (datetime.now(UTC) - started).total_seconds())
 
 
-def _announce(as_json: bool, manifest_hash: str, seed_run_id: str, idempotency_key: str) -> None:
+def _announce(as_json: bool, run: SeedRun, dagster_run_id: str) -> None:
     if not as_json:
-        click.echo(f"manifest_hash={manifest_hash}\nidempotency_key={idempotency_key}\nseed_run_id={seed_run_id}")
+        click.echo(f"manifest_hash={run.manifest_hash}\nidempotency_key={run.idempotency_key}")
+        click.echo(f"seed_run_id={run.seed_run_id}\ndagster_run_id={dagster_run_id}")

@@ -6,15 +6,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from seed_pipelines.adapters.vault import TransitKeys
+from seed_pipelines.cli.console import console
 from seed_pipelines.cli.plan import plan_of
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.masking import Masker, MaskingKeys
 from seed_pipelines.domain.plan import Plan
-from seed_pipelines.errors import ManifestInvalid
+from seed_pipelines.errors import RequestInvalid
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.masking_keys import masking_keys
@@ -26,13 +26,13 @@ from seed_pipelines.seeding.masking_keys import masking_keys
 @click.option("--manifest", type=click.Path(path_type=Path), required=True, help="The manifest that the rows are of.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def show_command(entity: str, rows: tuple[int, ...], manifest: Path, as_json: bool) -> None:
-    """Print single rows, masked, straight from the manifest: no row before them is made, no database is asked."""
+    """Print single rows, masked, straight from the manifest: no row before them is made. Needs Vault, not the database."""
     use_local_stack()
     settings = Settings()
     plan = plan_of(manifest, settings)
     wanted = next((found for found in plan.entities if found.name == entity), None)
     if wanted is None:
-        raise ManifestInvalid(f"{manifest} does not name {entity}; it names {', '.join(plan.rows)}.", issues=[])
+        raise RequestInvalid(f"{manifest} does not name {entity}; it names {', '.join(plan.rows)}.")
     masker = Masker(_transit_keys(plan, settings))
     found = [_row(plan, masker, wanted, row) for row in rows]
     if as_json:
@@ -43,7 +43,7 @@ def show_command(entity: str, rows: tuple[int, ...], manifest: Path, as_json: bo
         table.add_column(f"{entity} {row}", overflow="fold")
     for name in found[0]:
         table.add_row(name, *(str(row[name]) for row in found))
-    Console().print(table)
+    console().print(table)
 
 
 COMMANDS: Final = (show_command,)
@@ -51,7 +51,7 @@ COMMANDS: Final = (show_command,)
 
 def _row(plan: Plan, masker: Masker, entity: Entity, number: int) -> dict[str, Any]:
     if number >= plan.rows[entity.name]:
-        raise ManifestInvalid(f"{entity.name} has rows 0 to {plan.rows[entity.name] - 1:,}, not {number:,}.", issues=[])
+        raise RequestInvalid(f"{entity.name} has rows 0 to {plan.rows[entity.name] - 1:,}, not {number:,}.")
     rows = plan.numbered_row(entity, number)
     (row,) = masker.batch(entity, plan.dataset, rows).records.to_pylist()
     return {name: str(UUID(bytes=value)) if isinstance(value, bytes) else str(value) for name, value in row.items()}

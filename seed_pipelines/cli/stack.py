@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seed_pipelines.cli.console import console
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.environment import DEFAULT_STATE_DIR, Subject, stack_environment
 from seed_pipelines.local.paths import StackPaths, write_private
 from seed_pipelines.local.s3_server import find_emulator
 from seed_pipelines.local.stack import LocalStack, Purpose, StackStatus
 
-_WIDE: Final = 1_000
 _ERROR_TAIL: Final = 2_000
 
 _state_dir_option = click.option(
@@ -138,12 +137,10 @@ def _limit_pools(paths: StackPaths, status: StackStatus) -> None:
 
 
 def _print(status: StackStatus) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)
-    console.print(_servers(status))
+    out = console()
+    out.print(_servers(status))
     if status.tenants:
-        console.print(_tenants(status))
+        out.print(_tenants(status))
     _print_next(status)
 
 

@@ -37,4 +37,5 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    short = text if len(text) <= 60 else text[:59] + "…"
+    return f"the text {short}" if isinstance(value, str) else short

@@ -213,4 +213,5 @@ def _hash_issues(document: Mapping[str, Any], broken: Collection[Issue]) -> tupl
     recorded = document["integrity"]["manifest_hash"]
     if actual == recorded:
         return ()
-    return (Issue(HASH_POINTER, HASH_MISMATCH, f"it is {recorded}, which seals other content", actual),)
+    cure = "what `seed-data seal` writes once the other issues are mended" if broken else f"{actual} (`seed-data seal`)"
+    return (Issue(HASH_POINTER, HASH_MISMATCH, f"it is {recorded}, which seals other content", cure),)

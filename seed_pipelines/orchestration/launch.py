@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dagster import DagsterInstance, JsonMetadataValue
+from dagster import DagsterInstance, DagsterRunStatus, JsonMetadataValue
 from dagster._core.execution.plan.objects import StepFailureData
 
-from seed_pipelines.errors import SeedError
+from seed_pipelines.errors import Interrupted, SeedError
 from seed_pipelines.orchestration.code_location import build_definitions
 from seed_pipelines.orchestration.dead_runs import end_dead_runs
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
@@ -31,6 +31,9 @@ def launch(job: ManifestJob, seeding: Seeding, instance: DagsterInstance, run_id
     )
     if result.success:
         return None
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED):
+        return Interrupted("The run was stopped; what it had not committed was rolled back.").problem()
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     return next(
         (found for failure in failures if (found := _problem(failure)) is not None), _unexplained(run_id, failures)

@@ -15,6 +15,7 @@ from seed_pipelines.errors import (
     MaskingKeyChanged,
     OutsideWindow,
     ReferenceDatetimeDrift,
+    RequestInvalid,
     TenantMismatch,
 )
 from seed_pipelines.seeding.request import SeedRequest
@@ -76,7 +77,7 @@ def inside_window(manifest: Manifest, now: datetime, override: str | None, roles
     if ADMIN not in roles:
         raise Forbidden("Only a seed-admin may override the window.", required=[ADMIN])
     if not override.strip():
-        raise ManifestInvalid("The override of the window needs a reason.", issues=[])
+        raise RequestInvalid("The override of the window needs a reason.")
 
 
 def no_drift(manifest: Manifest, checkpoints: Iterable[ShardCheckpoint]) -> None:

@@ -51,7 +51,7 @@ def test_every_issue_of_every_file_is_printed_whole(manifests: Path) -> None:
         "it is 0",
         "a whole number from 1 to 9,007,199,254,740,991",
         "/rate_limit/limit",
-        "it is 'yes'",
+        "it is the text 'yes'",
         "/rate_limit/a[b]\\x1b",
         "manifest_hash",
         "1 valid, 1 not valid",

@@ -10,10 +10,10 @@ from seed_pipelines.errors import (
     DatabaseUnavailable,
     Forbidden,
     LeaseHeld,
-    ManifestInvalid,
     MaskingKeyChanged,
     OutsideWindow,
     ReferenceDatetimeDrift,
+    RequestInvalid,
     RlsNotEnforced,
     TenantMismatch,
     TenantUnknown,
@@ -107,7 +107,7 @@ def test_only_a_seed_admin_overrides_the_window_and_only_with_a_reason(world: Wo
     with pytest.raises(Forbidden):
         enter(world.services, world.request(window_override="demo"))
     world.control.granted = frozenset({"seed-admin"})
-    with pytest.raises(ManifestInvalid, match="reason"):
+    with pytest.raises(RequestInvalid, match="reason"):
         enter(world.services, world.request(window_override="  "))
     assert enter(world.services, world.request(window_override="demo")).run.window_override_reason == "demo"
 

@@ -151,7 +151,8 @@ def _held(seen: _Seen | None, environment: str) -> LeaseHeld:
         return LeaseHeld(f"Several runs want the lease of {environment} at once.", holder=None, expires_in_seconds=0)
     seconds = max(0, round(seen.expires_in_seconds))
     return LeaseHeld(
-        f"{seen.holder} is seeding this tenant in {environment}; its lease expires in {seconds} s unless it is extended.",
+        f"Dagster run {seen.holder} is seeding this tenant in {environment}."
+        f" If it died, its lease ends in {seconds} s: try again then.",
         holder=seen.holder,
         expires_in_seconds=seconds,
     )

@@ -11,6 +11,9 @@ from seed_pipelines.errors import TargetMismatch, TenantMismatch, TenantUnknown
 
 Role = Literal["seed-runner", "seed-admin", "seed-read"]
 
+_REGISTER: Final = (
+    "`seed-data up` registers the tenants of the manifests on the local stack, `seed-data register` elsewhere."
+)
 _BECOME_OWNER: Final = "SET LOCAL ROLE seed_owner"
 
 
@@ -46,7 +49,7 @@ class TenantDirectory:
         with self._control.connection() as connection:
             row = connection.execute("SELECT tenant_id, slug FROM seed.tenant WHERE slug = %s", [slug]).fetchone()
         if row is None:
-            raise TenantUnknown(f"{self._control.location} has no tenant {slug!r}: `seed-data register` adds it.")
+            raise TenantUnknown(f"{self._control.location} has no tenant {slug!r}: {_REGISTER}")
         return Tenant(*row)
 
     def by_id(self, tenant_id: UUID) -> Tenant:
