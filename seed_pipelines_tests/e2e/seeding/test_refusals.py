@@ -83,7 +83,7 @@ class TestWindow:
         """Blanks are none: exit 2."""
         later = write_manifest(tmp_path / "later.json", window=window(2, 3))
         refused = seeded.seed("--manifest-path", later, "--override-window", " ")
-        assert_refused(refused, 2, "manifest_invalid")
+        assert_refused(refused, 2, "request_invalid")
 
 
 class TestIsolation:
