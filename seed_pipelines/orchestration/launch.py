@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dagster import DagsterInstance, DagsterRunStatus, JsonMetadataValue
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import StepFailureData
 
 from seed_pipelines.errors import Interrupted, SeedError
@@ -31,13 +32,17 @@ def launch(job: ManifestJob, seeding: Seeding, instance: DagsterInstance, run_id
     )
     if result.success:
         return None
-    run = instance.get_run_by_id(run_id)
-    if run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED):
-        return Interrupted("The run was stopped; what it had not committed was rolled back.").problem()
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    run = instance.get_run_by_id(run_id)
+    if _was_stopped(failures) or (run is not None and run.status is DagsterRunStatus.CANCELED):
+        return Interrupted("The run was stopped; what it had not committed was rolled back.").problem()
     return next(
         (found for failure in failures if (found := _problem(failure)) is not None), _unexplained(run_id, failures)
     )
+
+
+def _was_stopped(failures: Sequence[StepFailureData]) -> bool:
+    return any(f.error and f.error.cls_name == DagsterExecutionInterruptedError.__name__ for f in failures)
 
 
 def _problem(failure: StepFailureData) -> Mapping[str, Any] | None:

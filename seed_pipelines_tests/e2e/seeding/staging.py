@@ -17,6 +17,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import psycopg
 from psycopg import sql
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
@@ -120,6 +121,18 @@ class Staging:
                 for table in _SEEDED
             )
         return int(customers[0]), int(accounts[0])
+
+    def await_step(self, step: str) -> None:
+        """Wait until the newest run of the instance has materialized an asset."""
+        url = self.stack.stack.postgres.provisioning_url("postgres", "dagster")
+        query = (
+            "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION' AND step_key LIKE %s"
+            " AND run_id = (SELECT run_id FROM runs ORDER BY id DESC LIMIT 1)"
+        )
+        with psycopg.connect(url, autocommit=True) as storage:
+            for attempt in Retrying(stop=stop_after_delay(60), wait=wait_fixed(0.02)):
+                with attempt:
+                    assert storage.execute(query, [f"{step}%"]).fetchone() == (1,)
 
     def materialization(self, run_id: str, asset: str) -> str:
         """What Dagster's storage recorded when a run materialized an asset."""

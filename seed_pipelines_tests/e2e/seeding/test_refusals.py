@@ -1,6 +1,7 @@
 """Every refusal of `seed_data`: its exit code, its Problem Details on stderr, and nothing touched."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from seed_pipelines_tests.e2e.seeding.staging import (
     TENANT_A,
     Finished,
     Staging,
+    await_lease,
+    finish,
     window,
     write_manifest,
 )
@@ -174,3 +177,25 @@ class TestDependencies:
 def test_the_manifest_of_these_tests_is_the_canonical_one() -> None:
     """The example that tests change is the file that `make run` seeds."""
     assert example()["integrity"]["manifest_hash"] in STAGING_MANIFEST.read_text()
+
+
+class TestInterruption:
+    @pytest.mark.parametrize("steps", [0, 1])
+    def test_a_stopped_run_says_so_and_leaves_nothing_half(self, staging: Staging, steps: int) -> None:
+        """Ctrl-C after the lease is held: exit 130, the rows as they were, the lease free for the next run."""
+        assert staging.seed(*OVERRIDE).exit_code == 0
+        before = staging.rows_digest()
+        process = staging.start(*OVERRIDE)
+        assert process.stdout is not None
+        await_lease(process.stdout)
+        if steps:
+            staging.await_step("validated_manifest")
+        process.send_signal(signal.SIGINT)
+        stopped = finish(process)
+        assert stopped.exit_code == 130, stopped.stderr
+        assert stopped.problem["code"] == "interrupted"
+        assert "Traceback" not in stopped.stderr
+        assert staging.rows_digest() == before
+        with staging.superuser() as connection:
+            assert connection.execute("SELECT count(*) FROM seed.lease").fetchone() == (0,)
+        assert staging.seed(*OVERRIDE).exit_code == 0
