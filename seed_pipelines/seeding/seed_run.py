@@ -186,5 +186,14 @@ def _beat(session: Session, stop: threading.Event, interval: float) -> None:
         except DatabaseUnavailable as error:
             logger.warning("Heartbeat of seed run %s missed: %s", session.run.seed_run_id, error.detail)
         except LeaseLost as error:
-            logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
+            with _recording(session.run):
+                if _is_running(session):
+                    logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
             return
+
+
+def _is_running(session: Session) -> bool:
+    """Whether the seed run goes on; its last step gives the lease back while an outer heartbeat may still beat."""
+    run = session.run
+    found = session.services.control.find_run(run.origin, run.tenant_id, run.environment, run.profile)
+    return found is None or found.status == "running"
