@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from seed_pipelines.domain.streams import Stream
 
-CUSTOMER_BITS: Final = 36
 ORDINAL_BITS: Final = 22
 _KEYED_BITS: Final = 40
 _VERSION: Final = 0x8

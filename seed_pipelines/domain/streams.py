@@ -68,10 +68,6 @@ class Stream:
         words >>= np.uint64(32)
         return words
 
-    def unit(self, rows: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Uniform floats in (0, 1): the upper 53 bits plus one half, over 2^53; exact in IEEE 754 double precision."""
-        return ((self.words(rows) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-
     def choice(self, rows: NDArray[np.uint64], weights: Sequence[int]) -> NDArray[np.uint8]:
         """Indices into `weights` (parts of their sum, at most 256 of them), drawn with those shares."""
         draws = self.below(rows, int(sum(weights)))
