@@ -1,6 +1,7 @@
 """The commands: `seed-data` for people, and `seed_data` with the flags of the source document."""
 
 import json
+import signal
 from importlib import import_module
 from typing import Any, Final
 
@@ -51,5 +52,6 @@ def main() -> None:
 
 
 def seed_data() -> None:
-    """Run the command `seed_data`."""
+    """Run the command `seed_data`; a SIGTERM stops it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     import_module(f"{__name__}.run").seed_data()

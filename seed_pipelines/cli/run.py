@@ -24,7 +24,7 @@ from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.rehearsal import rehearse
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.seed_run import abandon, enter, held
+from seed_pipelines.seeding.seed_run import enter, give_up, held
 from seed_pipelines.seeding.services import Services
 
 
@@ -121,17 +121,20 @@ def _seed(
     started = datetime.now(UTC)
     if dry_run:
         return _rehearsed(services, request, output or settings.state_dir / "dry-run", started)
-    session = enter(services, request)
-    _announce(as_json, session.run, run_id)
-    with held(session):
-        job = ManifestJob(session.manifest, session.plan, source.path)
-        try:
+    try:
+        session = enter(services, request)
+        _announce(as_json, session.run, run_id)
+        with held(session):
+            job = ManifestJob(session.manifest, session.plan, source.path)
             with storage_translated():
                 problem = launch(job, seeding, instance, run_id)
-        except BaseException as error:
-            abandon(session, error)
-            raise
-        return RunOutcome.of_run(session, problem, instance, run_id, (datetime.now(UTC) - started).total_seconds())
+            if problem is not None:
+                session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
+            return RunOutcome.of_run(session, problem, instance, run_id, (datetime.now(UTC) - started).total_seconds())
+    except BaseException as error:
+        if source.profile is not None:
+            give_up(services, request, source.profile, error)
+        raise
 
 
 class _ManifestSource:
@@ -149,8 +152,15 @@ class _ManifestSource:
         self._settings, self._services, self._tenant_id = settings, services, tenant_id
         self._environment, self._mode, self._named = environment, mode, named
         self.path: Path | None = None
+        self.profile: str | None = None
+        """The manifest's, once it was read."""
 
     def __call__(self) -> Manifest:
+        manifest = self._read()
+        self.profile = manifest.metadata.profile
+        return manifest
+
+    def _read(self) -> Manifest:
         slug = self._services.control.tenant(self._tenant_id).slug
         default = self._settings.manifests_dir / self._environment / f"{slug}.yaml"
         path = self._named or default

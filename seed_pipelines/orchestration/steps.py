@@ -36,13 +36,15 @@ class Step:
 def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -> Iterator[Step]:
     """Enter the seed run for one step; the last one ends it. Errors become Dagster failures with Problem Details."""
     services, request = seeding.services(job.identity[0], context.instance), _request(context, job, seeding)
+    shared = is_of_backfill(context.run.tags)
     try:
         shards = selected_shards(context.run.tags, job.plan, job.job_name)
         session = enter(services, request)
-    except SeedError as error:
-        give_up(services, request, job.identity[2], error)
-        raise failure(context.log, error) from error
-    shared = is_of_backfill(context.run.tags)
+    except BaseException as error:
+        give_up(services, request, job.identity[2], error, keep_lease=shared)
+        if isinstance(error, SeedError):
+            raise failure(context.log, error) from error
+        raise
     try:
         with held(session):
             yield Step(session, shards)

@@ -15,11 +15,11 @@ from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import Masker, MaskingKeys
 from seed_pipelines.domain.plan import Plan
-from seed_pipelines.errors import DatabaseUnavailable, LeaseLost, SeedError, TenantUnknown
+from seed_pipelines.errors import DatabaseUnavailable, Interrupted, LeaseLost, SeedError, TenantUnknown
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.masking_keys import masking_keys
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.services import RowFiles, Services
+from seed_pipelines.seeding.services import ControlDatabase, RowFiles, Services
 
 logger = logging.getLogger(__name__)
 
@@ -138,37 +138,45 @@ def held(session: Session) -> Iterator[Session]:
 
 def abandon(session: Session, error: BaseException, *, keep_lease: bool = False) -> None:
     """Record that the seed run ended by `error`, and give the lease back unless others of the seed run go on."""
-    status: Status = "failed" if isinstance(error, Exception) else "aborted"
-    problem = error.problem() if isinstance(error, SeedError) else None
-    control = session.services.control
-    with _recording(session.run):
-        control.finish_run(session.run.seed_run_id, status, problem)
-        if not keep_lease:
-            control.release(session.lease)
+    with _recording(session.run.origin):
+        _end(session.services.control, session.run, error, keep_lease=keep_lease)
 
 
-def give_up(services: Services, request: SeedRequest, profile: str, error: SeedError) -> None:
-    """End the seed run of an origin that was refused at a later step than its first; nothing if it has none."""
+def give_up(
+    services: Services, request: SeedRequest, profile: str, error: BaseException, *, keep_lease: bool = False
+) -> None:
+    """End the seed run of an origin that has no session to abandon: refused at a later step, or stopped while it entered.
+
+    What it got to is read from the database; nothing happens if it opened no seed run.
+    """
     if isinstance(error, DatabaseUnavailable | TenantUnknown):
         return
-    tenant_id = services.control.tenant(request.tenant).tenant_id
-    run = services.control.find_run(request.origin, tenant_id, request.environment, profile)
-    if run is None or run.status != "running" or run.fencing_token is None:
-        return
-    with _recording(run):
-        services.control.finish_run(run.seed_run_id, "failed", error.problem())
-        services.control.release(
-            Lease(tenant_id, request.environment, run.seed_run_id, request.origin, run.fencing_token)
-        )
+    control = services.control
+    with _recording(request.origin):
+        tenant_id = control.tenant(request.tenant).tenant_id
+        run = control.find_run(request.origin, tenant_id, request.environment, profile)
+        if run is not None:
+            _end(control, run, error, keep_lease=keep_lease)
+
+
+def _end(control: ControlDatabase, run: SeedRun, error: BaseException, *, keep_lease: bool) -> None:
+    if isinstance(error, Exception):
+        problem = error.problem() if isinstance(error, SeedError) else None
+        control.finish_run(run.seed_run_id, "failed", problem)
+    else:
+        stopped = Interrupted("The run was stopped; what it had not committed was rolled back.")
+        control.finish_run(run.seed_run_id, "aborted", stopped.problem())
+    if not keep_lease:
+        control.release_run(run)
 
 
 @contextmanager
-def _recording(run: SeedRun) -> Iterator[None]:
+def _recording(origin: str) -> Iterator[None]:
     """A lease that was lost, or a database that is away, needs no more than a line in the log."""
     try:
         yield
     except (DatabaseUnavailable, LeaseLost) as beyond:
-        logger.warning("The end of seed run %s could not be recorded: %s", run.seed_run_id, beyond.detail)
+        logger.warning("The end of the seed run of %s could not be recorded: %s", origin, beyond.detail)
 
 
 def _verified_keys(services: Services, plan: Plan, tenant: Tenant) -> MaskingKeys:
@@ -186,7 +194,7 @@ def _beat(session: Session, stop: threading.Event, interval: float) -> None:
         except DatabaseUnavailable as error:
             logger.warning("Heartbeat of seed run %s missed: %s", session.run.seed_run_id, error.detail)
         except LeaseLost as error:
-            with _recording(session.run):
+            with _recording(session.run.origin):
                 if _is_running(session):
                     logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
             return

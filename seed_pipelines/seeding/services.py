@@ -56,6 +56,9 @@ class ControlDatabase(Protocol):
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens if it is no longer ours."""
 
+    def release_run(self, run: SeedRun) -> None:
+        """Give back whatever lease a seed run holds; nothing happens if it holds none."""
+
     def open_run(self, wanted: NewSeedRun) -> SeedRun:
         """The running seed run of an origin: a new one, or the one it opened before."""
 

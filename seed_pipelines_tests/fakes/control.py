@@ -27,6 +27,8 @@ class FakeControl:
     leases: dict[tuple[UUID, str], Lease] = field(default_factory=dict)
     reports: dict[UUID, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     heartbeats: int = 0
+    interrupted_after: str = ""
+    """The method after whose effect a Ctrl-C arrives, once."""
     tokens: "count[int]" = field(default_factory=lambda: count(1))
 
     def ping(self) -> None:
@@ -63,6 +65,7 @@ class FakeControl:
             raise LeaseHeld("Held.", holder=held.holder, expires_in_seconds=60)
         lease = Lease(tenant_id, environment, seed_run_id, holder, next(self.tokens))
         self.leases[tenant_id, environment] = lease
+        self._interrupt("acquire")
         return lease
 
     def lease_holder(self, tenant_id: UUID, environment: str) -> str | None:
@@ -80,6 +83,12 @@ class FakeControl:
         if self.leases.get((lease.tenant_id, lease.environment)) == lease:
             del self.leases[lease.tenant_id, lease.environment]
 
+    def release_run(self, run: SeedRun) -> None:
+        self.ping()
+        held = self.leases.get((run.tenant_id, run.environment))
+        if held is not None and held.seed_run_id == run.seed_run_id:
+            del self.leases[run.tenant_id, run.environment]
+
     def open_run(self, wanted: NewSeedRun) -> SeedRun:
         known = self.find_run(wanted.origin, wanted.tenant_id, wanted.environment, wanted.profile)
         run = known or SeedRun(
@@ -93,6 +102,7 @@ class FakeControl:
             problem=None,
         )
         self.runs[run.seed_run_id] = replace(run, status="running")
+        self._interrupt("open_run")
         return self.runs[run.seed_run_id]
 
     def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
@@ -102,6 +112,7 @@ class FakeControl:
 
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
         self.runs[run.seed_run_id] = replace(run, fencing_token=lease.token)
+        self._interrupt("fence_run")
 
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         self.ping()
@@ -112,3 +123,8 @@ class FakeControl:
 
     def shard_reports(self, seed_run_id: UUID) -> Mapping[str, Mapping[str, Any]]:
         return self.reports.get(seed_run_id, {})
+
+    def _interrupt(self, after: str) -> None:
+        if self.interrupted_after == after:
+            self.interrupted_after = ""
+            raise KeyboardInterrupt

@@ -200,3 +200,12 @@ def test_a_failing_run_of_a_backfill_keeps_the_lease_for_the_others(world: World
     result = execute(world, job, {"dagster/backfill": "x", "dagster/partition": "0000"})
     assert problem_of(result)["code"] == "parquet_mismatch"
     assert [lease.holder for lease in world.control.leases.values()] == ["backfill:x"]
+
+
+@pytest.mark.parametrize("moment", ["open_run", "acquire", "fence_run"])
+def test_a_run_stopped_while_a_step_enters_leaves_no_lease(world: World, job: ManifestJob, moment: str) -> None:
+    world.control.interrupted_after = moment
+    assert not execute(world, job).success
+    (run,) = world.control.runs.values()
+    assert run.status == "aborted"
+    assert world.control.leases == {}

@@ -21,7 +21,7 @@ from seed_pipelines.errors import (
 )
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
-from seed_pipelines.seeding.seed_run import Session, abandon, enter, held
+from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
 from seed_pipelines_tests.worlds import OTHER_TENANT, TENANT, World, manifest
 
 NOON = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
@@ -219,3 +219,32 @@ def test_abandoning_without_a_database_is_logged_and_raises_nothing(
     world.control.away = True
     abandon(session, DatabaseUnavailable("Gone."))
     assert "could not be recorded" in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["open_run", "acquire", "fence_run"])
+def test_a_run_stopped_while_it_enters_leaves_no_lease(world: World, moment: str) -> None:
+    """Whatever it got to is found by its origin: the seed run is aborted, the lease free."""
+    world.control.interrupted_after = moment
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        enter(world.services, world.request())
+    give_up(world.services, world.request(), "default", stopped.value)
+    (run,) = world.control.runs.values()
+    assert run.status == "aborted"
+    assert run.problem is not None
+    assert run.problem["code"] == "interrupted"
+    assert world.control.leases == {}
+
+
+def test_a_run_of_a_backfill_that_is_refused_keeps_the_lease_for_the_others(world: World) -> None:
+    session = enter(world.services, world.request())
+    world.now = NOON
+    give_up(world.services, world.request(), "default", OutsideWindow("Closed."), keep_lease=True)
+    assert world.control.runs[session.run.seed_run_id].status == "failed"
+    assert world.control.leases != {}
+
+
+def test_giving_up_takes_nothing_from_another_run(world: World) -> None:
+    session = enter(world.services, world.request())
+    give_up(world.services, world.request(origin="run-2"), "default", KeyboardInterrupt())
+    assert world.control.runs[session.run.seed_run_id].status == "running"
+    assert world.control.leases != {}

@@ -64,6 +64,10 @@ class PostgresControl:
         """Give the lease back; nothing happens if it is no longer ours."""
         self._leases.release(lease)
 
+    def release_run(self, run: SeedRun) -> None:
+        """Give back whatever lease a seed run holds; nothing happens if it holds none."""
+        self._leases.release_run(run.tenant_id, run.environment, run.seed_run_id)
+
     def open_run(self, wanted: NewSeedRun) -> SeedRun:
         """The running seed run of an origin: a new one, or the one it opened before."""
         return self._runs.open(wanted)

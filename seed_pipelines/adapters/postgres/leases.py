@@ -94,6 +94,14 @@ class LeaseStore:
                 [lease.tenant_id, lease.environment, lease.token],
             )
 
+    def release_run(self, tenant_id: UUID, environment: str, seed_run_id: UUID) -> None:
+        """Give up whatever lease a seed run holds, once its writers are done; nothing happens if it holds none."""
+        with self._control.connection() as connection:
+            connection.execute(
+                "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND seed_run_id = %s",
+                [tenant_id, environment, seed_run_id],
+            )
+
     def _see(self, tenant_id: UUID, environment: str) -> _Seen | None:
         with self._control.connection() as connection:
             row = connection.execute(

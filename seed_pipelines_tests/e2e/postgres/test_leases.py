@@ -120,6 +120,14 @@ def test_a_lease_that_changed_while_its_holder_was_asked_for_is_not_taken(leases
         acquire(leases, "run-3", finished)
 
 
+def test_whatever_lease_a_seed_run_holds_can_be_given_back(leases: LeaseStore, lease: Lease) -> None:
+    """Found by the seed run, whatever its token; one that holds none changes nothing."""
+    leases.release_run(lease.tenant_id, ENVIRONMENT, uuid4())
+    leases.heartbeat(lease)
+    leases.release_run(lease.tenant_id, ENVIRONMENT, lease.seed_run_id)
+    acquire(leases, "run-2")
+
+
 def test_a_released_lease_is_free(leases: LeaseStore, lease: Lease) -> None:
     """Release is idempotent, and does not touch a later lease."""
     leases.release(lease)

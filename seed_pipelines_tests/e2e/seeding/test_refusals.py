@@ -180,9 +180,15 @@ def test_the_manifest_of_these_tests_is_the_canonical_one() -> None:
 
 
 class TestInterruption:
-    @pytest.mark.parametrize("steps", [0, 1])
-    def test_a_stopped_run_says_so_and_leaves_nothing_half(self, staging: Staging, steps: int) -> None:
-        """Ctrl-C after the lease is held: exit 130, the rows as they were, the lease free for the next run."""
+    @pytest.mark.parametrize(
+        ("sent", "steps"),
+        [(signal.SIGINT, 0), (signal.SIGINT, 1), (signal.SIGTERM, 0)],
+        ids=["Ctrl-C at once", "Ctrl-C after a step", "SIGTERM at once"],
+    )
+    def test_a_stopped_run_says_so_and_leaves_nothing_half(
+        self, staging: Staging, sent: signal.Signals, steps: int
+    ) -> None:
+        """Stopped after the lease is held: exit 130, the rows as they were, the lease free for the next run."""
         assert staging.seed(*OVERRIDE).exit_code == 0
         before = staging.rows_digest()
         process = staging.start(*OVERRIDE)
@@ -190,7 +196,7 @@ class TestInterruption:
         await_lease(process.stdout)
         if steps:
             staging.await_step("validated_manifest")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         stopped = finish(process)
         assert stopped.exit_code == 130, stopped.stderr
         assert stopped.problem["code"] == "interrupted"
