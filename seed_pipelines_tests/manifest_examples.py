@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.issues import Issue
 from seed_pipelines.domain.manifest import inspect, manifest_hash
 from seed_pipelines.domain.manifest_document import read_document
 
 CATALOGUE: Final = Catalogue.packaged()
-GENERATED: Final = ("customers", "bank_accounts")
+GENERATED: Final = ENTITIES
 
 UNSEALED: Final = """\
 metadata:

@@ -20,7 +20,7 @@ REFERENCE = datetime(2025, 1, 1, tzinfo=UTC)
 IN_WINDOW = datetime(2025, 6, 1, 2, 0, tzinfo=UTC)
 TENANT = Tenant(uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example"), "tenant-a")
 OTHER_TENANT = Tenant(uuid5(NAMESPACE_DNS, "tenant-b.seed-pipelines.example"), "tenant-b")
-GENERATED = [entity.name for entity in ENTITIES]
+GENERATED = ENTITIES
 
 
 def catalogue(rows_per_shard: int = 50_000, caps: int = 10_000_000) -> Catalogue:

@@ -18,6 +18,7 @@ from seed_pipelines.domain.ids import dataset_tag
 from seed_pipelines.domain.issues import Issue
 from seed_pipelines.domain.manifest import Manifest, read_manifest, refusal
 from seed_pipelines.domain.manifest_document import LARGEST_SOURCE, Syntax, read_document, too_large
+from seed_pipelines.domain.manifest_rules import Seedable
 from seed_pipelines.errors import ManifestInvalid, ValidationFailure
 
 SYNTAXES: Final[Mapping[str, Syntax]] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
@@ -107,7 +108,7 @@ def syntax_of(path: Path) -> Syntax:
     return syntax
 
 
-def load_file(path: Path, catalogue: Catalogue, generated: Collection[str]) -> LoadedManifest:
+def load_file(path: Path, catalogue: Catalogue, generated: Collection[Seedable]) -> LoadedManifest:
     """The manifest in one file, wherever it stands.
 
     Raises ManifestInvalid, ManifestHashMismatch or CapExceeded with every issue.
@@ -118,7 +119,7 @@ def load_file(path: Path, catalogue: Catalogue, generated: Collection[str]) -> L
     return LoadedManifest(path, hashlib.sha256(source).hexdigest(), manifest, document)
 
 
-def inspect_file(path: Path, catalogue: Catalogue, generated: Collection[str]) -> LoadedManifest | BrokenManifest:
+def inspect_file(path: Path, catalogue: Catalogue, generated: Collection[Seedable]) -> LoadedManifest | BrokenManifest:
     """The manifest in one file, wherever it stands, or what is wrong with it."""
     try:
         return load_file(path, catalogue, generated)
@@ -126,7 +127,7 @@ def inspect_file(path: Path, catalogue: Catalogue, generated: Collection[str]) -
         return BrokenManifest(path, tuple(Issue(**issue) for issue in error.extensions["issues"]))
 
 
-def load_folder(path: Path, catalogue: Catalogue, generated: Collection[str]) -> ManifestFolder:
+def load_folder(path: Path, catalogue: Catalogue, generated: Collection[Seedable]) -> ManifestFolder:
     """All manifests of a folder, each checked by itself, for its place and name, and against the others."""
     loaded: list[LoadedManifest] = []
     broken: list[BrokenManifest] = []

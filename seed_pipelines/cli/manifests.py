@@ -30,7 +30,6 @@ from seed_pipelines.errors import ValidationFailure
 Result = LoadedManifest | BrokenManifest
 
 _EXIT_INVALID: Final = ValidationFailure.exit_code
-_GENERATED: Final = tuple(entity.name for entity in ENTITIES)
 
 _catalogue_option = click.option(
     "--catalogue",
@@ -75,7 +74,7 @@ def seal_command(files: tuple[Path, ...], catalogue_file: Path | None) -> None:
     for file in files:
         try:
             source = read_source(file)
-            sealed[file] = (source, seal(source, syntax_of(file), catalogue, _GENERATED))
+            sealed[file] = (source, seal(source, syntax_of(file), catalogue, ENTITIES))
         except ValidationFailure as error:
             broken.append(BrokenManifest(file, tuple(Issue(**issue) for issue in error.extensions["issues"])))
     if broken:
@@ -96,11 +95,11 @@ def _catalogue(file: Path | None) -> Catalogue:
 
 def _results(path: Path, catalogue: Catalogue) -> Sequence[Result]:
     if not path.is_dir():
-        return [inspect_file(path, catalogue, _GENERATED)]
+        return [inspect_file(path, catalogue, ENTITIES)]
     folder = path.resolve()
     one_of_many = folder.name in FOLDERS and not any((folder / name).is_dir() for name in FOLDERS)
     root = path.parent if path.name == folder.name else folder.parent
-    found = load_folder(root if one_of_many else path, catalogue, _GENERATED)
+    found = load_folder(root if one_of_many else path, catalogue, ENTITIES)
     every: tuple[Result, ...] = (*found.manifests, *found.broken)
     results = sorted(every, key=lambda result: result.path)
     if one_of_many:

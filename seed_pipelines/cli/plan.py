@@ -61,7 +61,7 @@ COMMANDS: Final = (plan_command,)
 
 def plan_of(path: Path, settings: Settings) -> Plan:
     """The plan of the manifest in a file; whatever is wrong with it is raised."""
-    loaded = load_file(path, settings.catalogue, [entity.name for entity in ENTITIES])
+    loaded = load_file(path, settings.catalogue, ENTITIES)
     return Plan.of(loaded.manifest, settings.catalogue)
 
 
@@ -108,7 +108,7 @@ def _shards(plan: Plan) -> Table:
     table = Table("shard", "customer indices", *plan.rows, title="rows per shard", title_justify="left")
     for shard in plan.shards[:_SHOWN_SHARDS]:
         customers = f"{shard.first_customer:,} to {shard.end_customer - 1:,}"
-        table.add_row(shard.key, customers, *(f"{rows:,}" for rows in shard.rows.values()))
+        table.add_row(shard.key, customers, *(f"{shard.rows.get(name, 0):,}" for name in plan.rows))
     if len(plan.shards) > _SHOWN_SHARDS:
         table.add_row("...", f"{len(plan.shards) - _SHOWN_SHARDS:,} shards more")
     table.add_section()

@@ -20,7 +20,7 @@ def pools_command() -> None:
     """
     use_local_stack(subject="service")
     settings = Settings()
-    folder = load_folder(settings.manifests_dir, settings.catalogue, [entity.name for entity in ENTITIES])
+    folder = load_folder(settings.manifests_dir, settings.catalogue, ENTITIES)
     names = [loaded.manifest.metadata for loaded in folder.manifests]
     pools = {tenant_pool(name.environment, name.tenant) for name in names}
     made = limit_pools(dagster_instance(), pools)

@@ -187,7 +187,7 @@ class _ManifestSource:
             catalogue=catalogue,
             salt_version=salt_version,
         )
-        return read_manifest(document, catalogue, [entity.name for entity in ENTITIES])
+        return read_manifest(document, catalogue, ENTITIES)
 
 
 def _rehearsed(services: Services, request: SeedRequest, directory: Path, started: datetime) -> RunOutcome:

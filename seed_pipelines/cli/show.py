@@ -53,7 +53,7 @@ def _row(plan: Plan, masker: Masker, entity: Entity, number: int) -> dict[str, A
     if number >= plan.rows[entity.name]:
         raise RequestInvalid(f"{entity.name} has rows 0 to {plan.rows[entity.name] - 1:,}, not {number:,}.")
     rows = plan.numbered_row(entity, number)
-    (row,) = masker.batch(entity, plan.dataset, rows).records.to_pylist()
+    (row,) = masker.batch(entity, plan.portfolio, rows).records.to_pylist()
     return {name: str(UUID(bytes=value)) if isinstance(value, bytes) else str(value) for name, value in row.items()}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seed_pipelines.domain.coherence import Landed, Rule
 from seed_pipelines.domain.digest import block_leaves, merkle_root
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.masking import Masker, unmasked_batch
@@ -17,12 +18,22 @@ CHECKS: Final[Mapping[str, str]] = {
     "row_counts": "Every table holds as many rows of the shard as the plan says.",
     "unique_keys": "No row shares a unique key with another row of the tenant.",
     "foreign_keys": "Every row refers to a row of the same tenant that exists.",
-    "check_digits": "CPF, branch, account, phone and e-mail keep their check digits and formats.",
+    "check_digits": "Documents, branches, accounts, phones and e-mails keep their check digits and formats.",
     "pii_masked": "No PII column holds what was drawn for its row before masking.",
     "rls_enforced": "Row level security is enforced and forced, and no other tenant sees or writes a row.",
     "digests_equal": "What the manifest derives, the Parquet files and the database have one digest.",
 }
-"""The checks of a shard, by name, in the order in which they are shown."""
+"""The checks of every shard, by name, in the order in which they are shown."""
+
+
+def rules_of(plan: Plan) -> tuple[Rule, ...]:
+    """The rules of coherence that apply to the entities of a plan."""
+    return tuple(rule for entity in plan.entities for rule in entity.rules if set(rule.entities) <= set(plan.rows))
+
+
+def checks_of(plan: Plan) -> Mapping[str, str]:
+    """The checks of a plan's shards, by name, with what they say."""
+    return {**CHECKS, **{rule.name: rule.description for rule in rules_of(plan)}}
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,25 @@ class EntityFacts:
     landed_leaves: list[str] = field(default_factory=list)
 
 
+class Coherence:
+    """What the rules of a plan find in a shard, family by family as the rows pass by."""
+
+    def __init__(self, plan: Plan, tenant_rows: Mapping[str, pa.Table]) -> None:
+        """`tenant_rows` are the landed rows of the entities of the tenant, which all families refer to."""
+        self._plan, self._tenant_rows = plan, tenant_rows
+        self._found: dict[str, dict[str, int]] = {rule.name: {} for rule in rules_of(plan)}
+
+    def add(self, families: Mapping[str, pa.Table]) -> None:
+        """Take the rows of some customers, entity -> table."""
+        landed = Landed({**self._tenant_rows, **families}, self._plan.manifest.reference_datetime)
+        for rule in rules_of(self._plan):
+            _add(self._found[rule.name], rule.offenders(landed))
+
+    def results(self, shard: str) -> tuple[CheckResult, ...]:
+        """One for each rule."""
+        return tuple(no_offenders(name, shard, found) for name, found in self._found.items())
+
+
 def add_chunk(
     facts: EntityFacts,
     plan: Plan,
@@ -62,12 +92,12 @@ def add_chunk(
     """Add the rows found on a chunk of customers [first, end), both at block borders or the end, to the facts."""
     first, end = customers
     rows = plan.entity_rows(entity, first, end)
-    planned = masker.batch(entity, plan.dataset, rows).records
+    planned = masker.batch(entity, plan.portfolio, rows).records
     facts.planned_leaves += block_leaves(entity.name, entity.schema, [planned], first, end)
     facts.landed_leaves += block_leaves(entity.name, entity.schema, landed.to_batches(), first, end)
     facts.landed_rows += landed.num_rows
     _add(facts.invalid, entity.invalid_values(landed))
-    _add(facts.unmasked, _unmasked(entity, unmasked_batch(entity, plan.dataset, rows), planned, landed))
+    _add(facts.unmasked, _unmasked(entity, unmasked_batch(entity, plan.portfolio, rows), planned, landed))
 
 
 def row_counts(shard: str, planned: Mapping[str, int], facts: Mapping[str, EntityFacts]) -> CheckResult:
@@ -116,8 +146,8 @@ def _unmasked(entity: Entity, drawn: pa.RecordBatch, planned: pa.RecordBatch, la
 def _rows_alike(one: pa.RecordBatch, other: pa.Table, columns: Sequence[str], *, unlike: pa.RecordBatch) -> int:
     alike, changed = np.ones(one.num_rows, dtype=bool), np.zeros(one.num_rows, dtype=bool)
     for name in columns:
-        alike &= np.asarray(pc.equal(one.column(name), other.column(name)))
-        changed |= np.asarray(pc.not_equal(one.column(name), unlike.column(name)))
+        alike &= np.asarray(pc.equal(one.column(name), other.column(name)).fill_null(True))
+        changed |= np.asarray(pc.not_equal(one.column(name), unlike.column(name)).fill_null(False))
     return int(np.count_nonzero(alike & changed))
 
 

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from seed_pipelines.domain.ids import ORDINAL_BITS
 from seed_pipelines.domain.streams import Stream
 
+POSITION_BITS: Final = 10
+"""Bits of a grandchild's ordinal that hold its position at its parent; the parent's own ordinal stands above them."""
+
 GROUP: Final = 16
 """Customers among whom the remainder's rows are shared out; divides every border of a shard and of a digest block."""
 
@@ -34,6 +37,21 @@ class Rows:
         """A number for each row that no other row of the entity has: what its streams are addressed by."""
         return (self.customers << np.uint64(ORDINAL_BITS)) | self.ordinals
 
+    @property
+    def owners(self) -> "Rows":
+        """The customer of each row, as a row of the entity customers."""
+        return Rows(self.customers, np.zeros_like(self.customers))
+
+    @property
+    def parents(self) -> "Rows":
+        """Of grandchildren: the parent of each row, a row of another entity."""
+        return Rows(self.customers, self.ordinals >> np.uint64(POSITION_BITS))
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Of grandchildren: which of its parent's rows each is, from 0."""
+        return (self.ordinals & np.uint64((1 << POSITION_BITS) - 1)).astype(np.int64)
+
     def select(self, start: int, end: int) -> "Rows":
         """The rows at positions [start, end)."""
         return Rows(self.customers[start:end], self.ordinals[start:end])
@@ -52,13 +70,19 @@ class Children:
 
     def rows(self, first: int, end: int, stream: Stream) -> Rows:
         """The rows that hang on customers [first, end), in id order; the range may begin and end anywhere."""
+        return self.numbered(first, end, stream)[0]
+
+    def numbered(self, first: int, end: int, stream: Stream) -> tuple[Rows, int]:
+        """The rows that hang on customers [first, end), and the position of the first of them in id order."""
         aligned = first - first % GROUP
         aligned_end = min(self.customers, end + -end % GROUP)
         customers = np.arange(aligned, aligned_end, dtype=np.uint64)
-        counts = self._counts(customers, stream)[first - aligned : end - aligned]
+        every = self._counts(customers, stream)
+        counts = every[first - aligned : end - aligned]
         starts = np.cumsum(counts) - counts
         ordinals = np.arange(counts.sum(), dtype=np.uint64) - np.repeat(starts, counts).astype(np.uint64)
-        return Rows(np.repeat(customers[first - aligned : end - aligned], counts), ordinals)
+        number = self.between(0, aligned) + int(every[: first - aligned].sum())
+        return Rows(np.repeat(customers[first - aligned : end - aligned], counts), ordinals), number
 
     def row(self, number: int, stream: Stream) -> Rows:
         """The row at a position in id order; IndexError if there is none."""
@@ -67,8 +91,8 @@ class Children:
         before_sharing = -(-(number + 1) * self.customers // self.count) - 1
         first = before_sharing - before_sharing % GROUP
         end = min(self.customers, first + GROUP)
-        position = number - self.between(0, first)
-        return self.rows(first, end, stream).select(position, position + 1)
+        rows, start = self.numbered(first, end, stream)
+        return rows.select(number - start, number - start + 1)
 
     def _counts(self, customers: NDArray[np.uint64], stream: Stream) -> NDArray[np.intp]:
         whole, remainder = divmod(self.count, self.customers)

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.masking import unmasked_batch
-from seed_pipelines.domain.plan import CHUNK_CUSTOMERS, CUSTOMERS, Plan
+from seed_pipelines.domain.plan import Plan, Span
+from seed_pipelines.domain.portfolio import CUSTOMERS
 
 KEPT_IDS = 1000
 """Ids of each kind that a difference keeps; the counts go on."""
@@ -60,27 +61,36 @@ def between(old: Plan, new: Plan) -> Mapping[str, Difference]:
     found = {entity.name: Difference() for entity in ENTITIES if entity.name in {*old.rows, *new.rows}}
     for entity in ENTITIES:
         if entity.name in found:
-            for first, end in _chunks(max(old.rows[CUSTOMERS], new.rows[CUSTOMERS])):
+            for first, end in _chunks(old, new, entity):
                 found[entity.name].add(_drawn(old, entity, first, end), _drawn(new, entity, first, end))
     return found
 
 
-def _chunks(customers: int) -> Iterator[tuple[int, int]]:
-    return pairwise([*range(0, customers, CHUNK_CUSTOMERS), customers])
+def _chunks(old: Plan, new: Plan, entity: Entity) -> Iterator[Span]:
+    step = min(old.chunk_customers, new.chunk_customers)
+    end = max(_end(old, entity), _end(new, entity))
+    return pairwise([*range(0, end, step), end])
+
+
+def _end(plan: Plan, entity: Entity) -> int:
+    """Where what an entity hangs on ends: the customers, or the rows of an entity of the tenant."""
+    return plan.rows.get(entity.name, 0) if entity.of_tenant else plan.rows[CUSTOMERS]
 
 
 def _drawn(plan: Plan, entity: Entity, first: int, end: int) -> pa.Table:
-    last = min(end, plan.rows[CUSTOMERS])
+    last = min(end, _end(plan, entity))
     if entity.name not in plan.rows or first >= last:
         return entity.schema.empty_table()
     rows = plan.entity_rows(entity, first, last)
-    return pa.Table.from_batches([unmasked_batch(entity, plan.dataset, rows)])
+    return pa.Table.from_batches([unmasked_batch(entity, plan.portfolio, rows)])
 
 
 def _alike(one: pa.Table, other: pa.Table) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     alike = np.ones(one.num_rows, dtype=bool)
     for name in one.column_names:
-        alike &= np.asarray(pc.equal(one.column(name), other.column(name)))
+        same = pc.equal(one.column(name), other.column(name))
+        both_null = pc.and_(pc.is_null(one.column(name)), pc.is_null(other.column(name)))
+        alike &= np.asarray(pc.fill_null(pc.or_kleene(same, both_null), False))
     return alike
 
 

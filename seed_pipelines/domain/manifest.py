@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from seed_pipelines.domain.catalogue import Catalogue, Environment, Mode
 from seed_pipelines.domain.frozen_mapping import Frozen
 from seed_pipelines.domain.issues import Issue
-from seed_pipelines.domain.manifest_rules import CAP_EXCEEDED, rows_of, rule_issues
+from seed_pipelines.domain.manifest_rules import CAP_EXCEEDED, Seedable, rows_of, rule_issues
 from seed_pipelines.domain.manifest_schema import schema_issues
 from seed_pipelines.domain.window import Window
 from seed_pipelines.errors import CapExceeded, ManifestHashMismatch, ManifestInvalid, ValidationFailure
@@ -166,17 +166,17 @@ def manifest_hash(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(document))).hexdigest()
 
 
-def inspect(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[str]) -> tuple[Issue, ...]:
+def inspect(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[Seedable]) -> tuple[Issue, ...]:
     """Everything that is wrong with a document, by schema, rules, catalogue and hash.
 
-    `generated` names the entities that this version can generate.
+    `generated` are the entities that this version can generate.
     """
     broken = schema_issues(document)
     rules = rule_issues(document, broken, catalogue, generated)
     return (*broken, *rules, *_hash_issues(document, broken))
 
 
-def read_manifest(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[str]) -> Manifest:
+def read_manifest(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[Seedable]) -> Manifest:
     """The manifest in a document.
 
     Raises ManifestInvalid, ManifestHashMismatch or CapExceeded, the first that applies, with every issue.

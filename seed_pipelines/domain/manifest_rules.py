@@ -1,16 +1,13 @@
 """What a schema cannot say about a manifest: comparisons between its members, and the catalogue's limits."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from seed_pipelines.domain.catalogue import MOST_CUSTOMERS, Catalogue
 from seed_pipelines.domain.issues import Issue, pointer
-
-MOST_PER_CUSTOMER: Final = 50
-"""Rows of a child entity per customer, above which a manifest is refused."""
 
 CAP_EXCEEDED: Final = "cap_exceeded"
 
@@ -18,6 +15,26 @@ CAP_EXCEEDED: Final = "cap_exceeded"
 def rows_of(cap: int, target_pct: Decimal) -> int:
     """Rows that a volume asks for: floor(cap * target_pct / 100)."""
     return int(Decimal(cap) * target_pct // 100)
+
+
+class Seedable(Protocol):
+    """What the rules need to know of an entity that this version can generate."""
+
+    @property
+    def name(self) -> str:
+        """Plural, as in a manifest's volumetry."""
+
+    @property
+    def parent(self) -> "Seedable | None":
+        """What its rows hang on; None for customers and entities of the tenant."""
+
+    @property
+    def most_per_parent(self) -> int:
+        """Rows per row of the parent, on average, above which a manifest is refused."""
+
+    @property
+    def requires(self) -> Mapping[str, int]:
+        """Entities that must be seeded too, and the fewest rows of each."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +63,15 @@ class _Sound:
 
 
 def rule_issues(
-    document: object, broken: Collection[Issue], catalogue: Catalogue, generated: Collection[str]
+    document: object, broken: Collection[Issue], catalogue: Catalogue, generated: Collection[Seedable]
 ) -> tuple[Issue, ...]:
     """Every rule that the document breaks; members that `broken` names are left alone."""
     sound = _Sound(document, frozenset(issue.pointer for issue in broken))
     return (
         *(issue for rule in _RULES for issue in rule(sound)),
         *_profile(sound, catalogue),
-        *_entities(sound, catalogue, generated),
+        *_entities(sound, catalogue, [kind.name for kind in generated]),
+        *(issue for kind in generated for issue in _ancestry(sound, kind)),
         *_caps(sound, catalogue),
     )
 
@@ -90,11 +108,35 @@ def _rows(sound: _Sound) -> Iterator[Issue]:
     if customers > MOST_CUSTOMERS:
         message = f"it asks for {customers:,} rows"
         yield Issue("/volumetry/customers/cap", "out_of_range", message, f"at most {MOST_CUSTOMERS:,} rows")
-    accounts = rows.get("bank_accounts", 0)
-    if customers and accounts > MOST_PER_CUSTOMER * customers:
-        message = f"{accounts:,} rows for {customers:,} customers"
-        allowed = f"at most {MOST_PER_CUSTOMER:,} for each customer"
-        yield Issue("/volumetry/bank_accounts/cap", "out_of_range", message, allowed)
+
+
+def _ancestry(sound: _Sound, kind: Seedable) -> Iterator[Issue]:
+    """What an entity's rows hang on and refer to must be there, and enough of it."""
+    rows = {entity: count for entity, _, count in sound.volumes()}
+    if kind.name not in rows:
+        return
+    parent, place = kind.parent, pointer(("volumetry", kind.name, "cap"))
+    volumetry = sound.get("volumetry") or {}
+    if parent is not None and parent.name != "customers" and parent.name not in volumetry:
+        allowed = f"a volume: {kind.name} hang on {parent.name}"
+        yield Issue(pointer(("volumetry", parent.name)), "missing", "it is missing", allowed)
+    if parent is not None and rows.get(parent.name) and rows[kind.name] > kind.most_per_parent * rows[parent.name]:
+        message = f"{rows[kind.name]:,} rows for {rows[parent.name]:,} {parent.name}"
+        allowed = f"at most {kind.most_per_parent:,} for each of {parent.name}"
+        yield Issue(place, "out_of_range", message, allowed)
+    for name, fewest in kind.requires.items():
+        if name not in volumetry:
+            yield Issue(
+                pointer(("volumetry", name)), "missing", "it is missing", f"a volume: {kind.name} refer to {name}"
+            )
+        elif 0 < rows.get(name, fewest) < fewest:
+            message = f"{rows[name]:,} rows"
+            yield Issue(
+                pointer(("volumetry", name, "cap")),
+                "out_of_range",
+                message,
+                f"at least {fewest}: {kind.name} refer to them",
+            )
 
 
 def _parents(sound: _Sound) -> Iterator[Issue]:

@@ -10,6 +10,7 @@ from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.issues import Issue
 from seed_pipelines.domain.manifest import HASH_POINTER, inspect, manifest_hash, refusal
 from seed_pipelines.domain.manifest_document import Document, Syntax, read_document, yaml_span
+from seed_pipelines.domain.manifest_rules import Seedable
 from seed_pipelines.errors import ManifestInvalid
 
 _PLACE: Final = ("integrity", "manifest_hash")
@@ -30,7 +31,7 @@ class Sealed:
     manifest_hash: str
 
 
-def seal(source: bytes, syntax: Syntax, catalogue: Catalogue, generated: Collection[str]) -> Sealed:
+def seal(source: bytes, syntax: Syntax, catalogue: Catalogue, generated: Collection[Seedable]) -> Sealed:
     """The same text with the right hash in it; the same bytes if it was there.
 
     Raises ManifestInvalid or CapExceeded if anything but the hash is wrong.

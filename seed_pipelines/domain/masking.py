@@ -15,9 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seed_pipelines.domain.children import Rows
-from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.ff1 import FF1
 from seed_pipelines.domain.permutation import keyed_permutation
+from seed_pipelines.domain.portfolio import Portfolio
 from seed_pipelines.domain.streams import Stream, derive_key
 
 KEY_BYTES: Final = 32
@@ -40,15 +40,16 @@ class PiiClass(ABC):
 
 @dataclass(frozen=True)
 class Digits(PiiClass):
-    """Decimal numbers of a fixed length, through FF1 (NIST SP 800-38G) with AES-256; a permutation of the domain."""
+    """Numbers of a fixed length, through FF1 (NIST SP 800-38G) with AES-256; a permutation of the domain."""
 
     length: int
     forbidden: tuple[int, ...] = ()
     """Numbers that are never given (walked past)."""
+    radix: int = 10
 
     def mask(self, key: bytes, tweak: bytes) -> Mask:
         """FF1 under the field's key."""
-        cipher = FF1(key, tweak, radix=10, length=self.length)
+        cipher = FF1(key, tweak, radix=self.radix, length=self.length)
         forbidden = np.asarray(self.forbidden, dtype=np.uint64)
 
         def digits(codes: Column, _rows: Rows) -> Column:
@@ -105,10 +106,10 @@ class MaskedEntity(Protocol):
     def pii(self) -> Mapping[str, PiiClass]:
         """The codes that are PII, by name."""
 
-    def draw(self, dataset: Dataset, rows: Rows) -> Codes:
+    def draw(self, portfolio: Portfolio, rows: Rows) -> Codes:
         """Unmasked codes of the rows."""
 
-    def render(self, dataset: Dataset, rows: Rows, codes: Codes) -> pa.RecordBatch:
+    def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:
         """The rows as they are loaded, from codes."""
 
 
@@ -157,12 +158,12 @@ class Masker:
         self.keys = keys
         self._masks: dict[str, Mask] = {}
 
-    def batch(self, entity: MaskedEntity, dataset: Dataset, rows: Rows) -> MaskedBatch:
+    def batch(self, entity: MaskedEntity, portfolio: Portfolio, rows: Rows) -> MaskedBatch:
         """Draw, mask and render the rows of an entity."""
-        codes = dict(entity.draw(dataset, rows))
+        codes = dict(entity.draw(portfolio, rows))
         for column, pii in entity.pii.items():
             codes[column] = self._mask(f"{entity.name}.{column}", pii)(codes[column], rows)
-        return MaskedBatch(entity.name, entity.render(dataset, rows, codes))
+        return MaskedBatch(entity.name, entity.render(portfolio, rows, codes))
 
     def _mask(self, name: str, pii: PiiClass) -> Mask:
         if name not in self._masks:
@@ -170,6 +171,6 @@ class Masker:
         return self._masks[name]
 
 
-def unmasked_batch(entity: MaskedEntity, dataset: Dataset, rows: Rows) -> pa.RecordBatch:
+def unmasked_batch(entity: MaskedEntity, portfolio: Portfolio, rows: Rows) -> pa.RecordBatch:
     """The rows as drawn, before masking: for checks that count how many landed values equal them, never to be kept."""
-    return entity.render(dataset, rows, entity.draw(dataset, rows))
+    return entity.render(portfolio, rows, entity.draw(portfolio, rows))

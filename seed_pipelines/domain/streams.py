@@ -68,6 +68,11 @@ class Stream:
         words >>= np.uint64(32)
         return words
 
+    def within(self, rows: NDArray[np.uint64], bounds: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Uniform integers in [0, bound) for bounds of one's own, each from 1 to 2^31; as `below` gives them."""
+        words = self.words(rows) >> np.uint64(32)
+        return (words * bounds.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
+
     def choice(self, rows: NDArray[np.uint64], weights: Sequence[int]) -> NDArray[np.uint8]:
         """Indices into `weights` (parts of their sum, at most 256 of them), drawn with those shares."""
         draws = self.below(rows, int(sum(weights)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from seed_pipelines.domain.checks import CHECKS
+from seed_pipelines.domain.checks import checks_of
 from seed_pipelines.errors import ChecksFailed
 from seed_pipelines.orchestration import presentation
 from seed_pipelines.orchestration.manifest_jobs import CHECKS_STEP, DATABASE, ManifestJob
@@ -17,18 +17,19 @@ from seed_pipelines.seeding.reporting import check_and_record
 def manifest_checks(job: ManifestJob, seeding: Seeding) -> dg.AssetChecksDefinition:
     """One step that evaluates every check of the run's shards; a red one stops the run before its report."""
     database = job.key(DATABASE)
+    wanted = checks_of(job.plan)
     specs = [
         dg.AssetCheckSpec(name, asset=database, description=description, blocking=True)
-        for name, description in CHECKS.items()
+        for name, description in wanted.items()
     ]
 
     @dg.multi_asset_check(name=job.step_name(CHECKS_STEP), specs=specs, pool=job.pool)
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with seed_step(context, job, seeding, CHECKS_STEP) as step:
             reports = [check_and_record(step.session, shard) for shard in step.shards]
-            for name in CHECKS:
+            for name in wanted:
                 yield _result(database, name, reports)
-            failed = sorted(name for name in CHECKS if not _passed(name, reports))
+            failed = sorted(name for name in wanted if not _passed(name, reports))
             if failed:
                 raise ChecksFailed(f"Checks failed: {', '.join(failed)}.", checks=failed)
 

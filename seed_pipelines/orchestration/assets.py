@@ -84,17 +84,22 @@ def _validated_manifest(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefiniti
 
 
 def _entity(job: ManifestJob, seeding: Seeding, entity: Entity, upstream: str) -> dg.AssetsDefinition:
+    per = "for the tenant, made with the first shard" if entity.of_tenant else "per shard"
+
     @_asset(
         job,
         entity.name,
         {"python", "parquet"},
         [upstream],
-        description=f"{entity.description} Generated from the manifest and masked in one step; one Parquet file per shard.",
+        description=f"{entity.description} Generated from the manifest and masked in one step; one Parquet file {per}.",
         metadata=presentation.entity_definition(entity),
     )
     def rows(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with seed_step(context, job, seeding, entity.name) as step:
             for shard in step.shards:
+                if entity.name not in shard.rows:
+                    context.add_asset_metadata(presentation.elsewhere(step.session), partition_key=shard.key)
+                    continue
                 started = time.perf_counter()
                 file = generate(step.session, entity, shard)
                 seconds = time.perf_counter() - started

@@ -24,7 +24,7 @@ BROKEN_GROUP = "broken_manifests"
 
 def location_definitions(settings: Settings, environment: str | None = None) -> dg.Definitions:
     """What one code location serves: the manifests of one environment, or of all."""
-    folder = load_folder(settings.manifests_dir, settings.catalogue, [entity.name for entity in ENTITIES])
+    folder = load_folder(settings.manifests_dir, settings.catalogue, ENTITIES)
     broken = [manifest for manifest in folder.broken if environment in (None, _location_of(manifest))]
     return build_definitions(
         folder_jobs(folder, settings.catalogue, environment), SeedingFromSettings(settings), broken

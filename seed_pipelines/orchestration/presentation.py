@@ -20,6 +20,7 @@ from seed_pipelines.seeding.seed_run import Session
 
 _PREVIEW_ROWS: Final = 8
 _SAMPLED_CUSTOMERS: Final = BLOCK
+_SAMPLED_ROWS: Final = 20_000
 _SHORT_HASH: Final = 16
 
 
@@ -68,7 +69,7 @@ def entity_definition(entity: Entity) -> dict[str, Any]:
             column.name,
             _type_name(column.type),
             description=column.description,
-            constraints=dg.TableColumnConstraints(nullable=False, unique=column.name in alone),
+            constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=column.name in alone),
             tags={"masked": column.pii.replace(" ", "_")} if column.pii else {},
         )
         for column in entity.columns
@@ -76,7 +77,7 @@ def entity_definition(entity: Entity) -> dict[str, Any]:
     return {
         "dagster/column_schema": dg.TableSchema(columns),
         "dagster/table_name": entity.table,
-        "masked columns": ", ".join(entity.pii_columns),
+        "masked columns": ", ".join(entity.pii_columns) or "none: no column would be personal data",
     }
 
 
@@ -101,13 +102,13 @@ def planned(session: Session, shard: Shard) -> dict[str, Any]:
 
 def generated(session: Session, entity: Entity, shard: Shard, file: RowFile, seconds: float) -> dict[str, Any]:
     """What was generated for a shard, with its first rows and how values are distributed (masked, as in the file)."""
-    end = min(shard.end_customer, shard.first_customer + _SAMPLED_CUSTOMERS)
-    rows = session.plan.entity_rows(entity, shard.first_customer, end)
-    sample = session.masker.batch(entity, session.plan.dataset, rows).records
+    first, end = session.plan.span(shard, entity)
+    rows = session.plan.entity_rows(entity, first, min(end, first + _SAMPLED_CUSTOMERS)).select(0, _SAMPLED_ROWS)
+    sample = session.masker.batch(entity, session.plan.portfolio, rows).records
     return {
         **_row_count(session, file.rows),
         "dagster/uri": file.uri,
-        "first rows, masked columns": metadata_tables.rows_as_table(sample.slice(0, _PREVIEW_ROWS), entity.pii_columns),
+        **_masked_preview(sample, entity),
         "first rows, all columns": metadata_tables.rows_as_markdown(sample.slice(0, _PREVIEW_ROWS)),
         **metadata_tables.distributions(entity, sample),
         "rows per second": round(file.rows / seconds),
@@ -115,6 +116,12 @@ def generated(session: Session, entity: Entity, shard: Shard, file: RowFile, sec
         "size (bytes)": file.size_bytes,
         "digest": merkle_root(file.leaves)[:_SHORT_HASH],
     }
+
+
+def elsewhere(session: Session) -> dict[str, Any]:
+    """Why a shard but the first has no rows of an entity of the tenant."""
+    first = session.plan.shards[0].key
+    return {"what was done": f"nothing: these rows belong to the tenant and are made once, in partition {first}"}
 
 
 def loaded(session: Session, load: ShardLoad, seconds: float) -> dict[str, Any]:
@@ -190,6 +197,13 @@ def broken_description(broken: BrokenManifest) -> str:
 def broken_manifest(broken: BrokenManifest) -> dict[str, Any]:
     """Where a broken manifest is."""
     return {"manifest": dg.MetadataValue.path(str(broken.path)), "issues": len(broken.issues)}
+
+
+def _masked_preview(sample: pa.RecordBatch, entity: Entity) -> dict[str, Any]:
+    if not entity.pii_columns:
+        return {}
+    shown = metadata_tables.rows_as_table(sample.slice(0, _PREVIEW_ROWS), entity.pii_columns)
+    return {"first rows, masked columns": shown}
 
 
 def _row_count(session: Session, rows: int) -> dict[str, int]:

@@ -54,7 +54,7 @@ class SeedingFromSettings:
 
     def read_manifest(self, path: Path) -> Manifest:
         """The manifest in a file, validated anew against the catalogue in force."""
-        return load_file(path, self._settings.catalogue, [entity.name for entity in ENTITIES]).manifest
+        return load_file(path, self._settings.catalogue, ENTITIES).manifest
 
     @cached_property
     def _keys(self) -> TransitKeys:

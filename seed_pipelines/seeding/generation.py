@@ -37,14 +37,13 @@ def row_file_key(plan: Plan, entity: Entity, shard: Shard) -> RowFileKey:
     return RowFileKey(dataset.environment, dataset.tenant, dataset.profile, entity.name, shard.key)
 
 
-def provenance(generation: Generation, shard: Shard) -> Provenance:
-    """What a shard's rows are made from."""
+def provenance(generation: Generation, entity: Entity, shard: Shard) -> Provenance:
+    """What an entity's rows of a shard are made from."""
     return Provenance(
         generation.plan.manifest.integrity.manifest_hash,
         GENERATOR_VERSION,
         generation.masker.keys.fingerprint,
-        shard.first_customer,
-        shard.end_customer,
+        *generation.plan.span(shard, entity),
     )
 
 
@@ -54,9 +53,9 @@ def generate(generation: Generation, entity: Entity, shard: Shard) -> RowFile:
     leaves: list[str] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for first, end in plan.chunks(shard):
+        for first, end in plan.chunks(shard, entity):
             rows = plan.entity_rows(entity, first, end)
-            records = generation.masker.batch(entity, plan.dataset, rows).records
+            records = generation.masker.batch(entity, plan.portfolio, rows).records
             leaves.extend(block_leaves(entity.name, entity.schema, [records], first, end))
             yield records
 
@@ -65,7 +64,7 @@ def generate(generation: Generation, entity: Entity, shard: Shard) -> RowFile:
         entity.schema,
         [column.name for column in entity.columns if column.few_values],
         batches(),
-        provenance(generation, shard),
+        provenance(generation, entity, shard),
         lambda: tuple(leaves),
     )
     if file.rows != shard.rows[entity.name]:

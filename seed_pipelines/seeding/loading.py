@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.postgres.loading import TableLoad
 from seed_pipelines.adapters.row_files import RowFile
 from seed_pipelines.domain.dataset import GENERATOR_VERSION
 from seed_pipelines.domain.digest import BlockDigests, block_leaves
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import ParquetMismatch
-from seed_pipelines.seeding.generation import provenance, row_file_key
+from seed_pipelines.seeding.generation import generate, provenance, row_file_key
 from seed_pipelines.seeding.seed_run import Session
 
 _REWRITING_MODES = frozenset({"carga", "dr"})
@@ -30,26 +31,57 @@ class ShardLoad:
 
 def load(session: Session, shard: Shard) -> ShardLoad:
     """Make the database hold the shard's rows as its Parquet files have them."""
-    files = {entity.name: _fitting_file(session, entity, shard) for entity in session.plan.entities}
+    plan = session.plan
+    files = {entity.name: _fitting_file(session, entity, shard) for entity in plan.entities_of(shard)}
     checkpoints = _checkpoints(session)
     if session.manifest.mode not in _REWRITING_MODES and _is_loaded(session, shard, files, checkpoints):
         return ShardLoad(shard.key, shard.rows, left_alone=True)
-    emptied = _loaded_entities(checkpoints) - frozenset(files)
-    tables: list[tuple[Entity, Iterable[pa.RecordBatch]]] = [
-        (entity, _verified_rows(session, entity, shard, files[entity.name]) if entity.name in files else ())
+    carried = _carried(session, shard, checkpoints)
+    emptied = _loaded_entities(checkpoints) - frozenset(plan.rows)
+    tables = [
+        _table_load(session, entity, shard, {**files, **carried}.get(entity.name))
         for entity in ENTITIES
-        if entity.name in files or entity.name in emptied
+        if entity.name in plan.rows or entity.name in emptied
     ]
     checkpoint = _checkpoint(session, shard, files, emptied)
-    session.services.target.load(session.lease, checkpoint, shard.ids, tables)
+    session.services.target.load(session.lease, checkpoint, tables)
     return ShardLoad(shard.key, shard.rows, left_alone=False)
+
+
+def _table_load(session: Session, entity: Entity, shard: Shard, file: RowFile | None) -> TableLoad:
+    """What to do with a table: load the rows of a file, or remove those of an entity that the plan does not have."""
+    plan = session.plan
+    source = plan.shards[0] if entity.of_tenant else shard
+    rows = _verified_rows(session, entity, source, file) if file is not None else ()
+    count = 0 if file is None else file.rows
+    if not entity.of_tenant:
+        return TableLoad(entity, shard.ids, count, rows)
+    surplus = plan.surplus_ids(entity)
+    return TableLoad(entity, (plan.shards[0].id_low, surplus[0]), count, rows, surplus)
+
+
+def _carried(session: Session, shard: Shard, checkpoints: Iterable[ShardCheckpoint]) -> Mapping[str, RowFile]:
+    """Files of the entities of the tenant, where a shard comes before the one that they belong to: its rows refer to them."""
+    plan, first = session.plan, session.plan.shards[0]
+    wanted = [entity for entity in plan.entities if entity.of_tenant]
+    there = [c for c in checkpoints if c.first_customer == 0 and c.manifest_hash == session.run.manifest_hash]
+    if shard.is_first or not wanted or there:
+        return {}
+    return {entity.name: _made(session, entity, first) for entity in wanted}
+
+
+def _made(session: Session, entity: Entity, shard: Shard) -> RowFile:
+    try:
+        return _fitting_file(session, entity, shard)
+    except ParquetMismatch:
+        return generate(session, entity, shard)
 
 
 def landed_leaves(session: Session, entity: Entity, shard: Shard) -> tuple[str, ...]:
     """Digests of the blocks of an entity's shard as the database holds them."""
     leaves: list[str] = []
-    for chunk in session.plan.chunks(shard):
-        ids = session.plan.chunk_ids(shard, chunk)
+    for chunk in session.plan.chunks(shard, entity):
+        ids = session.plan.chunk_ids(shard, chunk, entity)
         rows = session.services.target.read(session.tenant.tenant_id, entity, ids)
         leaves.extend(block_leaves(entity.name, entity.schema, rows.to_batches(), *chunk))
     return tuple(leaves)
@@ -58,7 +90,7 @@ def landed_leaves(session: Session, entity: Entity, shard: Shard) -> tuple[str, 
 def _fitting_file(session: Session, entity: Entity, shard: Shard) -> RowFile:
     key = row_file_key(session.plan, entity, shard)
     file = session.services.row_files.describe(key)
-    if file.provenance != provenance(session, shard):
+    if file.provenance != provenance(session, entity, shard):
         raise ParquetMismatch(
             f"{file.uri} was made from manifest {file.provenance.manifest_hash[:12]}, not from this one, or with another "
             f"key, generator or shard border: materialize {entity.name} again."
@@ -68,11 +100,12 @@ def _fitting_file(session: Session, entity: Entity, shard: Shard) -> RowFile:
 
 def _verified_rows(session: Session, entity: Entity, shard: Shard, file: RowFile) -> Iterator[pa.RecordBatch]:
     key = row_file_key(session.plan, entity, shard)
-    digests = BlockDigests(entity.name, entity.schema, shard.first_customer)
+    first, end = session.plan.span(shard, entity)
+    digests = BlockDigests(entity.name, entity.schema, first)
     for batch in session.services.row_files.read(key, entity.schema):
         digests.add(batch)
         yield batch
-    leaves = digests.finish(shard.end_customer)
+    leaves = digests.finish(end)
     if leaves != file.leaves:
         raise ParquetMismatch(
             f"{file.uri} does not hold the rows it was written with: materialize {entity.name} again."
@@ -95,7 +128,9 @@ def _is_loaded(
     wanted = {name: file.leaves for name, file in files.items()}
     if not known or dict(known[0].leaves) != wanted or known[0].manifest_hash != session.run.manifest_hash:
         return False
-    return all(landed_leaves(session, entity, shard) == wanted[entity.name] for entity in session.plan.entities)
+    return all(
+        landed_leaves(session, entity, shard) == wanted[entity.name] for entity in session.plan.entities_of(shard)
+    )
 
 
 def _checkpoint(

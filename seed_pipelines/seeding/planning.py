@@ -1,13 +1,13 @@
 """What a run would do to what is loaded, without doing it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
 from seed_pipelines.domain.differences import Difference
-from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.masking import Masker
-from seed_pipelines.domain.plan import Plan
+from seed_pipelines.domain.plan import IdRange, Plan, Span
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.masking_keys import masking_keys
 from seed_pipelines.seeding.services import Services
@@ -26,12 +26,22 @@ def against_loaded(services: Services, plan: Plan) -> Mapping[str, Difference]:
     for entity in ENTITIES:
         if entity.name not in found:
             continue
-        for shard in plan.shards:
-            for first, end in plan.chunks(shard):
-                ids = plan.chunk_ids(shard, (first, end))
-                planned = entity.schema.empty_table()
-                if entity.name in plan.rows:
-                    rows = plan.entity_rows(entity, first, end)
-                    planned = pa.Table.from_batches([masker.batch(entity, plan.dataset, rows).records])
-                found[entity.name].add(services.target.read(tenant.tenant_id, entity, ids), planned)
+        for ids, span in _parts(plan, entity):
+            planned = entity.schema.empty_table()
+            if span is not None:
+                rows = plan.entity_rows(entity, *span)
+                planned = pa.Table.from_batches([masker.batch(entity, plan.portfolio, rows).records])
+            found[entity.name].add(services.target.read(tenant.tenant_id, entity, ids), planned)
     return found
+
+
+def _parts(plan: Plan, entity: Entity) -> Iterator[tuple[IdRange, Span | None]]:
+    """Ranges of ids that tile the dataset, and what the plan has there; None for nothing."""
+    if entity.of_tenant:
+        for chunk in plan.chunks(plan.shards[0], entity) if entity.name in plan.rows else ():
+            yield plan.chunk_ids(plan.shards[0], chunk, entity), chunk
+        yield plan.surplus_ids(entity), None
+        return
+    for shard in plan.shards:
+        for chunk in plan.chunks(shard):
+            yield plan.chunk_ids(shard, chunk), chunk if entity.name in plan.rows else None

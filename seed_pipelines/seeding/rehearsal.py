@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from seed_pipelines.adapters.row_files import RowFile, RowFileStore
 from seed_pipelines.domain import checks
-from seed_pipelines.domain.checks import CheckResult, EntityFacts
+from seed_pipelines.domain.checks import CheckResult, Coherence, EntityFacts
 from seed_pipelines.domain.digest import dataset_digest, merkle_root
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.masking import Masker
@@ -51,13 +51,13 @@ def rehearse(services: Services, request: SeedRequest, directory: str) -> Rehear
     files = {
         (entity.name, shard.key): generate(generation, entity, shard)
         for shard in plan.shards
-        for entity in plan.entities
+        for entity in plan.entities_of(shard)
     }
     results = [result for shard in plan.shards for result in _check(generation, shard, files)]
-    roots = {
-        entity.name: merkle_root([leaf for shard in plan.shards for leaf in files[entity.name, shard.key].leaves])
-        for entity in plan.entities
-    }
+    leaves: dict[str, list[str]] = {entity.name: [] for entity in plan.entities}
+    for (name, _), file in files.items():
+        leaves[name].extend(file.leaves)
+    roots = {name: merkle_root(found) for name, found in leaves.items()}
     return Rehearsal(
         plan, tuple(files.values()), plan.rows, roots, dataset_digest(roots), (*results, _unique(generation))
     )
@@ -65,16 +65,22 @@ def rehearse(services: Services, request: SeedRequest, directory: str) -> Rehear
 
 def _check(generation: _DryRun, shard: Shard, files: Mapping[tuple[str, str], RowFile]) -> Iterator[CheckResult]:
     plan = generation.plan
-    rows = {entity.name: _table(generation.row_files, plan, entity, shard) for entity in plan.entities}
-    facts = {entity.name: _facts(generation, entity, shard, rows[entity.name]) for entity in plan.entities}
+    rows = {
+        entity.name: _table(generation.row_files, plan, entity, plan.shards[0] if entity.of_tenant else shard)
+        for entity in plan.entities
+    }
+    facts = {e.name: _facts(generation, e, shard, rows[e.name]) for e in plan.entities_of(shard)}
     yield checks.row_counts(shard.key, shard.rows, facts)
     yield checks.no_offenders("foreign_keys", shard.key, _orphans(plan, rows))
     invalid = {f"{name}: {rule}": n for name, found in facts.items() for rule, n in found.invalid.items()}
     unmasked = {f"{name}: {kind}": n for name, found in facts.items() for kind, n in found.unmasked.items()}
     yield checks.no_offenders("check_digits", shard.key, invalid)
     yield checks.no_offenders("pii_masked", shard.key, unmasked)
-    leaves = {entity.name: files[entity.name, shard.key].leaves for entity in plan.entities}
+    leaves = {entity.name: files[entity.name, shard.key].leaves for entity in plan.entities_of(shard)}
     yield checks.digests_equal(shard.key, facts, leaves, landed_in="file")
+    coherence = Coherence(plan, {entity.name: rows[entity.name] for entity in plan.entities if entity.of_tenant})
+    coherence.add({entity.name: rows[entity.name] for entity in plan.entities if not entity.of_tenant})
+    yield from coherence.results(shard.key)
 
 
 def _table(row_files: RowFiles, plan: Plan, entity: Entity, shard: Shard) -> pa.Table:
@@ -85,7 +91,7 @@ def _table(row_files: RowFiles, plan: Plan, entity: Entity, shard: Shard) -> pa.
 def _facts(generation: _DryRun, entity: Entity, shard: Shard, rows: pa.Table) -> EntityFacts:
     facts = EntityFacts()
     start = 0
-    for first, end in generation.plan.chunks(shard):
+    for first, end in generation.plan.chunks(shard, entity):
         length = len(generation.plan.entity_rows(entity, first, end))
         checks.add_chunk(facts, generation.plan, generation.masker, entity, (first, end), rows.slice(start, length))
         start += length
@@ -93,14 +99,14 @@ def _facts(generation: _DryRun, entity: Entity, shard: Shard, rows: pa.Table) ->
 
 
 def _orphans(plan: Plan, rows: Mapping[str, pa.Table]) -> Mapping[str, int]:
-    return {
-        f"{entity.name}: {column}": pc.sum(
-            pc.invert(pc.is_in(rows[entity.name].column(column), rows[parent].column("id")))
-        ).as_py()
-        or 0
-        for entity in plan.entities
-        for column, parent in entity.references.items()
-    }
+    found = {}
+    for entity in plan.entities:
+        for column, parent in entity.references.items():
+            if parent in rows:
+                wanted = rows[entity.name].column(column).drop_null()
+                there = pc.is_in(wanted, rows[parent].column("id").combine_chunks())
+                found[f"{entity.name}: {column}"] = int(pc.sum(pc.invert(there)).as_py() or 0)
+    return found
 
 
 def _unique(generation: _DryRun) -> CheckResult:
@@ -109,7 +115,8 @@ def _unique(generation: _DryRun) -> CheckResult:
     offenders: dict[str, int] = {}
     for entity in plan.entities:
         for key in (("id",), *entity.unique):
-            tables = [_table(generation.row_files, plan, entity, shard).select(list(key)) for shard in plan.shards]
+            shards = [shard for shard in plan.shards if entity.name in shard.rows]
+            tables = [_table(generation.row_files, plan, entity, shard).select(list(key)) for shard in shards]
             table = pa.concat_tables(tables)
             distinct = table.group_by(list(key)).aggregate([]).num_rows
             offenders[f"{entity.name}: {', '.join(key)}"] = table.num_rows - distinct

@@ -68,6 +68,6 @@ def summarize(session: Session) -> DatasetSummary:
     }
     shards = [loaded[key] for key in session.plan.shard_keys if key in loaded]
     names = [entity.name for entity in session.plan.entities]
-    roots = {name: merkle_root([leaf for shard in shards for leaf in shard.leaves[name]]) for name in names}
-    rows = {name: sum(shard.rows[name] for shard in shards) for name in names}
+    roots = {name: merkle_root([leaf for shard in shards for leaf in shard.leaves.get(name, ())]) for name in names}
+    rows = {name: sum(shard.rows.get(name, 0) for shard in shards) for name in names}
     return DatasetSummary(rows, roots, dataset_digest(roots), len(shards), len(session.plan.shards))

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.adapters.postgres.loading import LoadedShard
+from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
@@ -97,8 +97,7 @@ class TargetDatabase(Protocol):
         self,
         lease: Lease,
         checkpoint: ShardCheckpoint,
-        ids: IdRange,
-        tables: Sequence[tuple[Entity, Iterable[pa.RecordBatch]]],
+        tables: Sequence[TableLoad],
     ) -> LoadedShard:
         """Replace a shard in one transaction; LeaseLost, DatasetInUse, TargetMismatch, DatabaseUnavailable."""
 

@@ -57,7 +57,7 @@ class Bench:
 
     def masked(self, entity: Entity, rows: Rows) -> pa.RecordBatch:
         """The masked rows."""
-        return self.masker.batch(entity, self.plan.dataset, rows).records
+        return self.masker.batch(entity, self.plan.portfolio, rows).records
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
@@ -103,7 +103,7 @@ def _drawn(bench: Bench, entity: Entity) -> Measurement:
     watch = Stopwatch()
     with watch.lap():
         for rows in bench.chunks(entity):
-            unmasked_batch(entity, bench.plan.dataset, rows)
+            unmasked_batch(entity, bench.plan.portfolio, rows)
     return Measurement(f"generate {entity.name}", bench.plan.rows[entity.name], watch.seconds, FAKER)
 
 
@@ -147,7 +147,7 @@ def _parquet(bench: Bench) -> Measurement:
             few = [column.name for column in entity.columns if column.few_values]
             key = row_file_key(bench.plan, entity, shard)
             with watch.lap():
-                made = provenance(bench, shard)
+                made = provenance(bench, entity, shard)
                 size += bench.row_files.write(key, entity.schema, few, batches, made, lambda: ()).size_bytes
     rows = bench.plan.total_rows
     return Measurement("Parquet files", rows, watch.seconds, FAKER, f"{size / rows:.0f} bytes a row")

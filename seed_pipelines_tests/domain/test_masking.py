@@ -86,7 +86,10 @@ def test_no_kind_of_pii_is_left_as_it_was_drawn(entity: Entity) -> None:
     plan = Plan.of(manifest(5000, 6000, in_catalogue=limits), limits)
     wanted = next(found for found in plan.entities if found.name == entity.name)
     rows = plan.entity_rows(wanted, 0, 5000)
-    masked, drawn = Masker(keys()).batch(wanted, plan.dataset, rows).records, unmasked_batch(wanted, plan.dataset, rows)
+    masked, drawn = (
+        Masker(keys()).batch(wanted, plan.portfolio, rows).records,
+        unmasked_batch(wanted, plan.portfolio, rows),
+    )
     kinds: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
     for column in wanted.columns:
         alike = np.asarray(masked.column(column.name).to_pandas() == drawn.column(column.name).to_pandas())

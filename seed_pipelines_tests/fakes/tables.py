@@ -1,6 +1,6 @@
 """Seeded tables in memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.adapters.postgres.loading import LoadedShard
+from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.plan import IdRange
@@ -46,15 +46,20 @@ class FakeTables:
         self,
         lease: Lease,
         checkpoint: ShardCheckpoint,
-        ids: IdRange,
-        tables: Sequence[tuple[Entity, Iterable[pa.RecordBatch]]],
+        tables: Sequence[TableLoad],
     ) -> LoadedShard:
         self.ping()
-        staged = {entity.name: [row for batch in batches for row in batch.to_pylist()] for entity, batches in tables}
+        staged = {t.entity.name: [row for batch in t.batches for row in batch.to_pylist()] for t in tables}
         replaced = {}
-        for name, rows in staged.items():
-            kept = [row for row in self.rows.get((lease.tenant_id, name), []) if not _within(row, ids)]
-            replaced[name] = len(self.rows.get((lease.tenant_id, name), [])) - len(kept)
+        for table in tables:
+            name, rows = table.entity.name, staged[table.entity.name]
+            there = self.rows.get((lease.tenant_id, name), [])
+            if table.surplus is None:
+                kept = [row for row in there if not _within(row, table.ids)]
+            else:
+                new = {row["id"] for row in rows}
+                kept = [row for row in there if row["id"] not in new and not _within(row, table.surplus)]
+            replaced[name] = len(there) - len(kept)
             self.rows[lease.tenant_id, name] = sorted(kept + rows, key=lambda row: row["id"])
         self.known = [c for c in self.known if not _overlaps(c, checkpoint)] + [checkpoint]
         self.loads += 1
@@ -78,7 +83,8 @@ class FakeTables:
         found = {}
         for column, parent in parents.items():
             there = {row["id"] for row in self.rows.get((tenant_id, parent.name), [])}
-            found[column] = sum(row[column] not in there for row in self.rows.get((tenant_id, entity.name), []))
+            values = [row[column] for row in self.rows.get((tenant_id, entity.name), [])]
+            found[column] = sum(value is not None and value not in there for value in values)
         return found
 
     def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:

@@ -54,7 +54,7 @@ def wrong_check_digit(world: World, _: Session) -> None:
 
 def unmasked_value(world: World, session: Session) -> None:
     customers = session.plan.entities[0]
-    drawn = unmasked_batch(customers, session.plan.dataset, session.plan.entity_rows(customers, 0, 1)).to_pylist()
+    drawn = unmasked_batch(customers, session.plan.portfolio, session.plan.entity_rows(customers, 0, 1)).to_pylist()
     rows(world, "customers")[0]["phone"] = drawn[0]["phone"]
 
 

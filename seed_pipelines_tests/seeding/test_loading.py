@@ -56,7 +56,7 @@ def test_rows_that_are_not_those_the_file_was_written_with_are_refused(world: Wo
     session = generated(world)
     mine, other = session.plan.entities[0], Plan.of(manifest(100, 120, in_catalogue=limits, mode="baseline"), limits)
     (shard,) = other.shards
-    rows = session.masker.batch(mine, other.dataset, other.entity_rows(mine, 0, 100)).records
+    rows = session.masker.batch(mine, other.portfolio, other.entity_rows(mine, 0, 100)).records
     swapped = rows.take([1, 0, *range(2, 100)])
     key = RowFileKey("staging", "tenant-a", "default", "customers", "0000")
     described = session.row_files.describe(key)

@@ -22,6 +22,16 @@ class EntityTable(Protocol):
     def schema(self) -> pa.Schema:
         """The Arrow schema of the rows; its first column is `id`."""
 
+    @property
+    def of_tenant(self) -> bool:
+        """Whether the rows belong to the tenant itself: they are updated in place, and kept while referred to."""
+
+
+def uuids(ids: tuple[bytes, bytes | None]) -> tuple[UUID, UUID | None]:
+    """The ends of a range of ids as the driver takes them."""
+    low, high = ids
+    return UUID(bytes=low), None if high is None else UUID(bytes=high)
+
 
 def table_name(table: str) -> sql.Identifier:
     """A schema and table as one quoted identifier."""

@@ -18,12 +18,43 @@ from seed_pipelines.adapters.postgres.checkpoints import (
 )
 from seed_pipelines.adapters.postgres.copy_binary import HEADER, TRAILER, column_type, encode
 from seed_pipelines.adapters.postgres.database import Connection, Database
-from seed_pipelines.adapters.postgres.entity_table import EntityTable, columns, seeded_range, table_name
+from seed_pipelines.adapters.postgres.entity_table import EntityTable, columns, seeded_range, table_name, uuids
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.errors import DatasetInUse, LeaseLost, ParquetMismatch, TargetMismatch
 
+_REFERRING: Final = """
+SELECT nspname, relname, (
+    SELECT array_agg(ARRAY[own.attname::text, referred.attname::text] ORDER BY key.place)
+    FROM unnest(conkey, confkey) WITH ORDINALITY AS key (own, referred, place)
+    JOIN pg_attribute AS own ON own.attrelid = conrelid AND own.attnum = key.own
+    JOIN pg_attribute AS referred ON referred.attrelid = confrelid AND referred.attnum = key.referred
+)
+FROM pg_constraint
+JOIN pg_class ON pg_class.oid = conrelid
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE confrelid = to_regclass(%s) AND contype = 'f' AND conparentid = 0 AND has_table_privilege(conrelid, 'SELECT')
+"""
+"""Tables whose rows may refer to a table's, with pairs of columns. One that the login may not read refuses the delete itself."""
 _COPY_ROWS: Final = 65_536
 """Rows encoded at a time."""
+
+
+IdRange = tuple[bytes, bytes | None]
+"""Ids [low, high) of 16 bytes each; no high is no end."""
+
+
+@dataclass(frozen=True)
+class TableLoad:
+    """What is to become of a table's rows."""
+
+    entity: EntityTable
+    ids: IdRange
+    """The rows that are replaced."""
+    rows: int
+    """How many take their place."""
+    batches: Iterable[pa.RecordBatch]
+    surplus: IdRange | None = None
+    """Of an entity of the tenant: rows to remove besides, where nothing refers to them any more."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +62,9 @@ class LoadedShard:
     """What a load changed."""
 
     rows: Mapping[str, int]
-    """Entity -> rows inserted."""
+    """Entity -> rows put there."""
     replaced: Mapping[str, int]
-    """Entity -> rows deleted before."""
+    """Entity -> rows deleted, before or as surplus."""
     loaded_at: datetime
     """By the clock of the database."""
 
@@ -44,12 +75,12 @@ def load_shard(
     *,
     lease: Lease,
     checkpoint: ShardCheckpoint,
-    id_low: UUID,
-    id_high: UUID | None,
-    tables: Sequence[tuple[EntityTable, Iterable[pa.RecordBatch]]],
+    tables: Sequence[TableLoad],
     timeout_seconds: float = 600,
 ) -> LoadedShard:
     """Replace the rows of a shard, parents first in `tables`, and its checkpoint; any failure leaves everything as it was.
+
+    Rows of an entity of the tenant are updated in place, as rows of other shards may refer to them.
 
     Raises LeaseLost if the lease's token is no longer current, ParquetMismatch if the rows are not the checkpoint's,
     DatasetInUse if rows of the application refer to rows to be replaced, TargetMismatch if rows of the application or the
@@ -57,16 +88,23 @@ def load_shard(
     """
     with database.tenant_transaction(tenant_id, timeout_seconds=timeout_seconds) as connection:
         _hold(connection, lease)
-        entities = [entity for entity, _ in tables]
         with _refusals():
-            for entity, batches in tables:
-                _stage(connection, entity, batches)
-                _verify_stage(connection, entity, checkpoint.rows[entity.name], id_low, id_high)
-        replaced = _delete(connection, tenant_id, entities, id_low, id_high)
+            for table in tables:
+                _stage(connection, table.entity, table.batches)
+                _verify_stage(connection, table)
+        replaced = {}
+        for table in reversed(tables):
+            if not table.entity.of_tenant:
+                replaced[table.entity.name] = _delete(connection, tenant_id, table.entity, table.ids)
         with _refusals():
-            rows = {entity.name: _insert(connection, tenant_id, entity) for entity in entities}
+            for table in tables:
+                _insert(connection, tenant_id, table.entity)
+        for table in reversed(tables):
+            if table.surplus is not None:
+                replaced[table.entity.name] = _delete_unreferenced(connection, tenant_id, table.entity, table.surplus)
         with _in_use():
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        rows = {table.entity.name: table.rows for table in tables}
         loaded_at = replace_checkpoint(connection, checkpoint)
     return LoadedShard(rows, replaced, loaded_at)
 
@@ -77,8 +115,7 @@ def purge_dataset(
     *,
     lease: Lease,
     profile: str,
-    id_low: UUID,
-    id_high: UUID | None,
+    ids: IdRange,
     entities: Sequence[EntityTable],
     timeout_seconds: float = 3600,
 ) -> Mapping[str, int]:
@@ -88,9 +125,10 @@ def purge_dataset(
     """
     with database.tenant_transaction(tenant_id, timeout_seconds=timeout_seconds) as connection:
         _hold(connection, lease)
-        deleted = _delete(connection, tenant_id, entities, id_low, id_high)
+        present = [entity for entity in entities if _exists(connection, entity)]
+        deleted = {entity.name: _delete(connection, tenant_id, entity, ids) for entity in reversed(present)}
         delete_checkpoints(connection, tenant_id, lease.environment, profile)
-    return deleted
+    return {entity.name: deleted[entity.name] for entity in present}
 
 
 def _hold(connection: Connection, lease: Lease) -> None:
@@ -123,42 +161,72 @@ def _stage(connection: Connection, entity: EntityTable, batches: Iterable[pa.Rec
         copy.write(TRAILER)
 
 
-def _verify_stage(connection: Connection, entity: EntityTable, rows: int, id_low: UUID, id_high: UUID | None) -> None:
+def _verify_stage(connection: Connection, table: TableLoad) -> None:
     query = sql.SQL("SELECT count(*), count(*) FILTER (WHERE NOT {}) FROM {}")
-    found = connection.execute(query.format(seeded_range(id_low, id_high), _stage_name(entity))).fetchone()
-    if found != (rows, 0):
-        staged, foreign = found or (0, 0)
+    statement = query.format(seeded_range(*uuids(table.ids)), _stage_name(table.entity))
+    staged, foreign = connection.execute(statement).fetchone() or (0, 0)
+    if (staged, foreign) != (table.rows, 0):
         raise ParquetMismatch(
-            f"{entity.name}: {staged} rows were read where {rows} were planned, {foreign} of them with ids outside the shard."
+            f"{table.entity.name}: {staged} rows were read where {table.rows} were planned, {foreign} of them with ids"
+            " outside the shard."
         )
 
 
 def _delete(
-    connection: Connection,
-    tenant_id: UUID,
-    entities: Sequence[EntityTable],
-    id_low: UUID,
-    id_high: UUID | None,
-) -> dict[str, int]:
-    deleted = {}
-    for entity in reversed(entities):
-        statement = sql.SQL("DELETE FROM {} WHERE tenant_id = {} AND {}").format(
-            table_name(entity.table), sql.Literal(tenant_id), seeded_range(id_low, id_high)
+    connection: Connection, tenant_id: UUID, entity: EntityTable, ids: IdRange, unless: sql.Composable | None = None
+) -> int:
+    statement = sql.SQL("DELETE FROM {} AS seeded WHERE seeded.tenant_id = {} AND {}{}").format(
+        table_name(entity.table),
+        sql.Literal(tenant_id),
+        seeded_range(*uuids(ids), alias="seeded"),
+        unless or sql.SQL(""),
+    )
+    with _in_use():
+        return connection.execute(statement).rowcount
+
+
+def _delete_unreferenced(connection: Connection, tenant_id: UUID, entity: EntityTable, ids: IdRange) -> int:
+    conditions = [
+        sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS child WHERE {})").format(
+            sql.Identifier(schema, relation),
+            sql.SQL(" AND ").join(
+                sql.SQL("{} = {}").format(sql.Identifier("child", own), sql.Identifier("seeded", referred))
+                for own, referred in columns_of
+            ),
         )
-        with _in_use():
-            deleted[entity.name] = connection.execute(statement).rowcount
-    return {entity.name: deleted[entity.name] for entity in entities}
+        for schema, relation, columns_of in connection.execute(_REFERRING, [entity.table])
+    ]
+    return _delete(connection, tenant_id, entity, ids, sql.Composed(conditions))
 
 
-def _insert(connection: Connection, tenant_id: UUID, entity: EntityTable) -> int:
+def _exists(connection: Connection, entity: EntityTable) -> bool:
+    return connection.execute("SELECT to_regclass(%s) IS NOT NULL", [entity.table]).fetchone() == (True,)
+
+
+def _insert(connection: Connection, tenant_id: UUID, entity: EntityTable) -> None:
     values = sql.SQL(", ").join(
         sql.SQL("{} * 0.01" if pa.types.is_decimal(field.type) else "{}").format(sql.Identifier(field.name))
         for field in entity.schema
     )
-    statement = sql.SQL("INSERT INTO {} (tenant_id, {}) SELECT {}, {} FROM {} ORDER BY id").format(
-        table_name(entity.table), columns(entity), sql.Literal(tenant_id), values, _stage_name(entity)
+    statement = sql.SQL("INSERT INTO {} AS seeded (tenant_id, {}) SELECT {}, {} FROM {} ORDER BY id{}").format(
+        table_name(entity.table),
+        columns(entity),
+        sql.Literal(tenant_id),
+        values,
+        _stage_name(entity),
+        _in_place(entity) if entity.of_tenant else sql.SQL(""),
     )
-    return connection.execute(statement).rowcount
+    connection.execute(statement)
+
+
+def _in_place(entity: EntityTable) -> sql.Composed:
+    """Update the row that is there already, unless it is the same."""
+    names = [name for name in entity.schema.names if name != "id"]
+    return sql.SQL(" ON CONFLICT (tenant_id, id) DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
+        sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names),
+        sql.SQL(", ").join(sql.Identifier("seeded", name) for name in names),
+        sql.SQL(", ").join(sql.Identifier("excluded", name) for name in names),
+    )
 
 
 @contextmanager

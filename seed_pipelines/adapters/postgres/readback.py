@@ -78,9 +78,10 @@ def orphans(
     id_low: UUID,
     id_high: UUID | None,
 ) -> int:
-    """Seeded children with ids in [low, high) whose parent does not exist in the tenant."""
+    """Seeded children with ids in [low, high) that refer to a parent which does not exist in the tenant."""
     query = sql.SQL(
-        "SELECT count(*) FROM {child} AS child WHERE child.tenant_id = {tenant} AND {shard} AND NOT EXISTS"
+        "SELECT count(*) FROM {child} AS child"
+        " WHERE child.tenant_id = {tenant} AND {shard} AND child.{column} IS NOT NULL AND NOT EXISTS"
         " (SELECT FROM {parent} AS parent WHERE parent.tenant_id = child.tenant_id AND parent.id = child.{column})"
     ).format(
         child=table_name(child.table),

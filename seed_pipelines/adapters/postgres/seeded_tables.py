@@ -1,6 +1,6 @@
 """The seeded tables, as the use cases see them: verified, loaded, read back and purged under row level security."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,9 @@ import pyarrow as pa
 from seed_pipelines.adapters.postgres import loading, readback
 from seed_pipelines.adapters.postgres.checkpoints import CheckpointStore, ShardCheckpoint
 from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.entity_table import uuids
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.adapters.postgres.loading import LoadedShard
+from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.row_security import verify_row_security
 from seed_pipelines.adapters.postgres.target import verify_target
 from seed_pipelines.adapters.postgres.tenants import Tenant
@@ -45,30 +46,20 @@ class PostgresTables:
         self,
         lease: Lease,
         checkpoint: ShardCheckpoint,
-        ids: IdRange,
-        tables: Sequence[tuple[Entity, Iterable[pa.RecordBatch]]],
+        tables: Sequence[TableLoad],
     ) -> LoadedShard:
         """Replace a shard in one transaction; see `loading.load_shard` for what it raises."""
-        low, high = _uuids(ids)
-        return loading.load_shard(
-            self._database,
-            lease.tenant_id,
-            lease=lease,
-            checkpoint=checkpoint,
-            id_low=low,
-            id_high=high,
-            tables=tables,
-        )
+        return loading.load_shard(self._database, lease.tenant_id, lease=lease, checkpoint=checkpoint, tables=tables)
 
     def read(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> pa.Table:
         """The seeded rows of an id range, in id order."""
-        batches = readback.read_rows(self._database, tenant_id, entity, *_uuids(ids))
+        batches = readback.read_rows(self._database, tenant_id, entity, *uuids(ids))
         return pa.Table.from_batches(batches, entity.schema)
 
     def duplicates(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> Mapping[str, int]:
         """Unique key -> rows of the range that share it with another row of the tenant."""
         return {
-            ", ".join(key): readback.duplicates(self._database, tenant_id, entity, key, *_uuids(ids))
+            ", ".join(key): readback.duplicates(self._database, tenant_id, entity, key, *uuids(ids))
             for key in entity.unique
         }
 
@@ -77,24 +68,12 @@ class PostgresTables:
     ) -> Mapping[str, int]:
         """Referencing column -> rows of the range whose parent does not exist."""
         return {
-            column: readback.orphans(self._database, tenant_id, entity, parent, column, *_uuids(ids))
+            column: readback.orphans(self._database, tenant_id, entity, parent, column, *uuids(ids))
             for column, parent in parents.items()
         }
 
     def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
         """Delete a dataset and its checkpoints in one transaction; rows deleted per entity."""
-        low, high = _uuids(ids)
         return loading.purge_dataset(
-            self._database,
-            lease.tenant_id,
-            lease=lease,
-            profile=profile,
-            id_low=low,
-            id_high=high,
-            entities=entities,
+            self._database, lease.tenant_id, lease=lease, profile=profile, ids=ids, entities=entities
         )
-
-
-def _uuids(ids: IdRange) -> tuple[UUID, UUID | None]:
-    low, high = ids
-    return UUID(bytes=low), None if high is None else UUID(bytes=high)

@@ -25,6 +25,7 @@ WHERE confrelid = to_regclass(%s) AND contype = 'f' AND confdeltype IN ('c', 'n'
 ORDER BY conname
 """
 _PRIVILEGES: Final = ("SELECT", "INSERT", "DELETE")
+_IN_PLACE: Final = "UPDATE"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _mismatches(connection: Connection, entity: EntityTable) -> Iterator[str]:
     if not columns:
         yield f"{entity.table} does not exist"
         return
-    for privilege in _PRIVILEGES:
+    for privilege in (*_PRIVILEGES, _IN_PLACE) if entity.of_tenant else _PRIVILEGES:
         if connection.execute("SELECT has_table_privilege(%s, %s)", [entity.table, privilege]).fetchone() != (True,):
             yield f"{entity.table}: the login lacks {privilege}"
     wanted = {"tenant_id": pa.binary(16), **{field.name: field.type for field in entity.schema}}

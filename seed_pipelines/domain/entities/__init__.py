@@ -8,4 +8,6 @@ from seed_pipelines.domain.entities.entity import Column, Entity
 
 ENTITIES: Final[tuple[Entity, ...]] = (Customers(), BankAccounts())
 
-__all__ = ["ENTITIES", "Column", "Entity"]
+BY_NAME: Final = {entity.name: entity for entity in ENTITIES}
+
+__all__ = ["BY_NAME", "ENTITIES", "Column", "Entity"]

@@ -15,12 +15,11 @@ from seed_pipelines.domain.entities.customers import (
     anchor_second,
     registration_seconds,
     statuses,
-    timestamps,
 )
-from seed_pipelines.domain.entities.entity import Column, Entity, invalid, labels, money
-from seed_pipelines.domain.ids import row_ids
+from seed_pipelines.domain.entities.entity import Column, Entity, invalid, labels, money, timestamps
 from seed_pipelines.domain.masking import Codes, Digits
 from seed_pipelines.domain.permutation import AffinePermutation
+from seed_pipelines.domain.portfolio import Portfolio
 from seed_pipelines.domain.quantiles import amounts
 from seed_pipelines.domain.streams import derive_key
 
@@ -57,11 +56,12 @@ class BankAccounts(Entity):
     )
     pii: ClassVar = {"branch_account": Digits(_BRANCH_DIGITS + _ACCOUNT_DIGITS)}
     unique = (("branch", "account_number"),)
+    hangs_on = Customers
     references: ClassVar = {"customer_id": Customers.name}
 
-    def draw(self, dataset: Dataset, rows: Rows) -> Codes:
+    def draw(self, portfolio: Portfolio, rows: Rows) -> Codes:
         """Codes of the accounts."""
-        counters = rows.counters
+        dataset, counters = portfolio.dataset, rows.counters
         index = (rows.customers + np.uint64(dataset.first_unique_index)) * np.uint64(_SLOTS) + rows.ordinals
         space = AffinePermutation.of(derive_key(dataset.permutation_key, self.name, "account"), _SLOTS * 10**9)
         owner_status = statuses(dataset, rows.customers)
@@ -76,14 +76,14 @@ class BankAccounts(Entity):
             "opened_second": self._opened_seconds(dataset, rows),
         }
 
-    def render(self, dataset: Dataset, rows: Rows, codes: Codes) -> pa.RecordBatch:
+    def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:
         """The accounts as they are loaded."""
         branch, account = np.divmod(codes["branch_account"], np.uint64(_ACCOUNTS))
-        owners = dataset.stream(Customers.name, "id")
+        dataset = portfolio.dataset
         return self.batch(
             {
                 "id": self.ids(dataset, rows),
-                "customer_id": row_ids(dataset.tag, rows.customers, np.zeros_like(rows.customers), owners),
+                "customer_id": Customers.ids(dataset, rows.owners),
                 "branch": digits.decimal_strings(branch, _BRANCH_DIGITS),
                 "branch_check_digit": bank.branch_check_digits(branch),
                 "account_number": digits.decimal_strings(account, _ACCOUNT_DIGITS),

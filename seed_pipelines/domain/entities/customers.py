@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from seed_pipelines.domain.brazil import cpf, digits, names, phone
 from seed_pipelines.domain.children import Rows
 from seed_pipelines.domain.dataset import Dataset
-from seed_pipelines.domain.entities.entity import Column, Entity, invalid, labels, money
+from seed_pipelines.domain.entities.entity import Column, Entity, dates, invalid, labels, money, timestamps
 from seed_pipelines.domain.masking import Codes, Days, Digits, Vocabulary
-from seed_pipelines.domain.permutation import AffinePermutation
+from seed_pipelines.domain.portfolio import Portfolio
 from seed_pipelines.domain.quantiles import amounts
-from seed_pipelines.domain.streams import derive_key
 
 GENDERS: Final = ("F", "M")
 STATUSES: Final = ("ACTIVE", "BLOCKED", "DELINQUENT", "CANCELED")
@@ -69,24 +68,23 @@ class Customers(Entity):
     }
     unique = (("document_number",), ("email",))
 
-    def draw(self, dataset: Dataset, rows: Rows) -> Codes:
+    def draw(self, portfolio: Portfolio, rows: Rows) -> Codes:
         """Codes of the customers."""
-        customers = rows.customers
+        dataset, customers = portfolio.dataset, rows.customers
         gender = self.stream(dataset, "gender").choice(customers, _GENDER_SHARES)
         given = [
             self.stream(dataset, f"given_name/{code}").below(customers, len(names.given_names(code)))
             for code in GENDERS
         ]
         born = birth_days(dataset, customers)
-        unique_index = customers + np.uint64(dataset.first_unique_index)
         return {
-            "document_base": cpf.base_of_index(_permuted(dataset, "document_number", cpf.BASES, unique_index)),
+            "document_base": cpf.base_of_index(self.unique_codes(dataset, "document_number", cpf.BASES, customers)),
             "gender": gender,
             "given_name": np.where(gender == 0, given[0], given[1] + np.uint64(len(names.given_names("F")))),
             "first_surname": self.stream(dataset, "first_surname").below(customers, len(names.surnames())),
             "second_surname": self.stream(dataset, "second_surname").below(customers, len(names.surnames())),
             "birth_day": born,
-            "email_number": _permuted(dataset, "email", 10**_EMAIL_NUMBERS, unique_index),
+            "email_number": self.unique_codes(dataset, "email", 10**_EMAIL_NUMBERS, customers),
             "email_domain": self.stream(dataset, "email_domain").below(customers, len(names.EMAIL_DOMAINS)),
             "area_code": self.stream(dataset, "area_code").choice(customers, phone.AREA_WEIGHTS),
             "phone_digits": self.stream(dataset, "phone").below(customers, 10**_PHONE_DIGITS),
@@ -95,7 +93,7 @@ class Customers(Entity):
             "registered_second": _registered(dataset, customers, born),
         }
 
-    def render(self, dataset: Dataset, rows: Rows, codes: Codes) -> pa.RecordBatch:
+    def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:
         """The customers as they are loaded."""
         given, first, second = codes["given_name"], codes["first_surname"], codes["second_surname"]
         local_parts = names.email_local_parts(given, second)
@@ -103,11 +101,11 @@ class Customers(Entity):
         domains = labels(codes["email_domain"], tuple(f"@{domain}" for domain in names.EMAIL_DOMAINS))
         return self.batch(
             {
-                "id": self.ids(dataset, rows),
+                "id": self.ids(portfolio.dataset, rows),
                 "document_number": digits.decimal_strings(cpf.full(codes["document_base"]), 11),
                 "full_name": names.full_names(given, first, second),
                 "gender": labels(codes["gender"], GENDERS),
-                "birth_date": pa.array(codes["birth_day"].astype(np.int32)).cast(pa.date32()),
+                "birth_date": dates(codes["birth_day"]),
                 "email": pc.binary_join_element_wise(local_parts, numbers, domains, ""),
                 "phone": phone.mobile_numbers(codes["area_code"], codes["phone_digits"]),
                 "status": labels(codes["status"], STATUSES),
@@ -159,15 +157,6 @@ def _registered(dataset: Dataset, customers: NDArray[np.uint64], born: NDArray[n
 def anchor_second(dataset: Dataset) -> int:
     """The anchor's midnight, in seconds since 1970-01-01T00:00Z."""
     return _anchor_day(dataset) * _DAY_SECONDS
-
-
-def timestamps(values: NDArray[np.int64]) -> pa.TimestampArray:
-    """UTC timestamps from whole seconds since 1970-01-01T00:00Z."""
-    return pa.array(values * 1_000_000).cast(pa.timestamp("us", "UTC"))
-
-
-def _permuted(dataset: Dataset, column: str, size: int, index: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return AffinePermutation.of(derive_key(dataset.permutation_key, Customers.name, column), size).apply(index)
 
 
 def _anchor_day(dataset: Dataset) -> int:

@@ -11,10 +11,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seed_pipelines.domain.children import Rows
+from seed_pipelines.domain.coherence import Rule
 from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.ids import row_ids
 from seed_pipelines.domain.masking import Codes, PiiClass
-from seed_pipelines.domain.streams import Stream
+from seed_pipelines.domain.permutation import AffinePermutation
+from seed_pipelines.domain.portfolio import Portfolio
+from seed_pipelines.domain.streams import Stream, derive_key
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,11 @@ class Column:
     """What kind of personal data it would be, were it real; empty for none."""
     few_values: bool = False
     """Worth a dictionary in Parquet."""
+    nullable: bool = False
 
 
 class Entity(ABC):
-    """One kind of row, generated for a customer index and an ordinal."""
+    """One kind of row, generated for a customer index and an ordinal; for entities of the tenant, for a row number."""
 
     name: ClassVar[str]
     """Plural, as in a manifest's volumetry."""
@@ -43,13 +47,28 @@ class Entity(ABC):
     """The codes that are PII, by name."""
     unique: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Columns that are unique together within a tenant, besides the id."""
+    hangs_on: ClassVar["type[Entity] | None"] = None
+    """What the rows hang on; None for customers and for entities of the tenant."""
+    most_per_parent: ClassVar[int] = 50
+    """Rows per row of the parent, on average, above which a manifest is refused."""
+    of_tenant: ClassVar[bool] = False
+    """Whether the rows belong to the tenant itself: they are loaded before all others, and kept while referred to."""
+    requires: ClassVar[Mapping[str, int]] = {}
+    """Entities besides the parent that must be seeded too, and the fewest rows of each."""
     references: ClassVar[Mapping[str, str]] = {}
-    """Column -> entity whose id it holds."""
+    """Column -> entity whose id it holds; a column that may be null holds none where that entity is not seeded."""
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """What must hold between the rows and those of other entities, once they have landed."""
+
+    @property
+    def parent(self) -> "Entity | None":
+        """What the rows hang on."""
+        return None if self.hangs_on is None else self.hangs_on()
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the rows; no column is nullable."""
-        return pa.schema([pa.field(column.name, column.type, nullable=False) for column in self.columns])
+        """The Arrow schema of the rows."""
+        return pa.schema([pa.field(column.name, column.type, nullable=column.nullable) for column in self.columns])
 
     @property
     def pii_columns(self) -> tuple[str, ...]:
@@ -57,28 +76,46 @@ class Entity(ABC):
         return tuple(column.name for column in self.columns if column.pii)
 
     @abstractmethod
-    def draw(self, dataset: Dataset, rows: Rows) -> Codes:
+    def draw(self, portfolio: Portfolio, rows: Rows) -> Codes:
         """Unmasked codes of the rows."""
 
     @abstractmethod
-    def render(self, dataset: Dataset, rows: Rows, codes: Codes) -> pa.RecordBatch:
+    def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:
         """The rows as they are loaded, from codes."""
 
     @abstractmethod
     def invalid_values(self, rows: pa.RecordBatch | pa.Table) -> Mapping[str, int]:
         """Rule -> how many of the rows break it, for every rule about check digits and formats that the rows must keep."""
 
-    def stream(self, dataset: Dataset, column: str) -> Stream:
+    @classmethod
+    def stream(cls, dataset: Dataset, column: str) -> Stream:
         """The random stream of one of the entity's columns."""
-        return dataset.stream(self.name, column)
+        return dataset.stream(cls.name, column)
 
-    def ids(self, dataset: Dataset, rows: Rows) -> pa.FixedSizeBinaryArray:
+    @classmethod
+    def ids(cls, dataset: Dataset, rows: Rows) -> pa.FixedSizeBinaryArray:
         """The ids of the rows."""
-        return row_ids(dataset.tag, rows.customers, rows.ordinals, self.stream(dataset, "id"))
+        return row_ids(dataset.tag, rows.customers, rows.ordinals, cls.stream(dataset, "id"))
+
+    @classmethod
+    def unique_codes(cls, dataset: Dataset, column: str, size: int, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Codes in [0, size), a different one for each number of a row in every profile of the tenant and environment."""
+        key = derive_key(dataset.permutation_key, cls.name, column)
+        return AffinePermutation.of(key, size).apply(numbers + np.uint64(dataset.first_unique_index))
 
     def batch(self, values: Mapping[str, pa.Array]) -> pa.RecordBatch:
         """A record batch of the entity's schema from its columns by name."""
         return pa.RecordBatch.from_arrays([values[column.name] for column in self.columns], schema=self.schema)
+
+
+def timestamps(seconds: NDArray[np.int64]) -> pa.TimestampArray:
+    """UTC timestamps from whole seconds since 1970-01-01T00:00Z."""
+    return pa.array(seconds * 1_000_000).cast(pa.timestamp("us", "UTC"))
+
+
+def dates(days: NDArray[np.int64], *, absent: NDArray[np.bool_] | None = None) -> pa.Date32Array:
+    """Dates from days since 1970-01-01; null where absent."""
+    return pa.array(days.astype(np.int32), mask=absent).cast(pa.date32())
 
 
 def money(cents: NDArray[Any], precision: int) -> pa.Decimal128Array:

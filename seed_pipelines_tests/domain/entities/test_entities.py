@@ -31,7 +31,7 @@ def masker(environment: str = "staging") -> Masker:
 
 
 def frame(entity: Entity, plan: Plan = PLAN, end: int = CUSTOMERS) -> pd.DataFrame:
-    rows: pd.DataFrame = masker().batch(entity, plan.dataset, plan.entity_rows(entity, 0, end)).records.to_pandas()
+    rows: pd.DataFrame = masker().batch(entity, plan.portfolio, plan.entity_rows(entity, 0, end)).records.to_pandas()
     return rows
 
 
@@ -48,7 +48,7 @@ generator's version with it."""
 
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
 def test_the_bytes_are_the_golden_ones(entity: Entity) -> None:
-    rows = masker().batch(entity, PLAN.dataset, PLAN.entity_rows(entity, 0, CUSTOMERS)).records
+    rows = masker().batch(entity, PLAN.portfolio, PLAN.entity_rows(entity, 0, CUSTOMERS)).records
     root = merkle_root(block_leaves(entity.name, entity.schema, [rows], 0, CUSTOMERS))
     assert root == GOLDEN[entity.name]
 
@@ -56,8 +56,8 @@ def test_the_bytes_are_the_golden_ones(entity: Entity) -> None:
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
 @pytest.mark.parametrize(("first", "end"), [(0, 1), (4095, 4097), (16_384, CUSTOMERS), (7, 8)])
 def test_any_rows_made_alone_are_those_of_the_whole(entity: Entity, first: int, end: int) -> None:
-    alone = masker().batch(entity, PLAN.dataset, PLAN.entity_rows(entity, first, end)).records
-    whole = masker().batch(entity, PLAN.dataset, PLAN.entity_rows(entity, 0, CUSTOMERS)).records
+    alone = masker().batch(entity, PLAN.portfolio, PLAN.entity_rows(entity, first, end)).records
+    whole = masker().batch(entity, PLAN.portfolio, PLAN.entity_rows(entity, 0, CUSTOMERS)).records
     position = pc.index_in(alone.column("id"), whole.column("id"))
     assert alone.equals(whole.take(position))
 
@@ -66,7 +66,7 @@ def test_any_rows_made_alone_are_those_of_the_whole(entity: Entity, first: int, 
 def test_raising_the_caps_in_proportion_only_adds_rows(entity: Entity) -> None:
     larger = Plan.of(manifest(2 * CUSTOMERS, 2 * ACCOUNTS, in_catalogue=LIMITS), LIMITS)
     small, large = (
-        masker().batch(entity, plan.dataset, plan.entity_rows(entity, 0, plan.rows["customers"])).records.to_pylist()
+        masker().batch(entity, plan.portfolio, plan.entity_rows(entity, 0, plan.rows["customers"])).records.to_pylist()
         for plan in (PLAN, larger)
     )
     by_id = {row["id"]: row for row in large}
@@ -76,7 +76,7 @@ def test_raising_the_caps_in_proportion_only_adds_rows(entity: Entity) -> None:
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
 def test_rows_are_valid_unique_and_in_id_order(entity: Entity) -> None:
     rows = CUSTOMER_ROWS if entity is CUSTOMER else ACCOUNT_ROWS
-    batch = masker().batch(entity, PLAN.dataset, PLAN.entity_rows(entity, 0, CUSTOMERS)).records
+    batch = masker().batch(entity, PLAN.portfolio, PLAN.entity_rows(entity, 0, CUSTOMERS)).records
     assert not any(entity.invalid_values(batch).values())
     assert rows["id"].is_monotonic_increasing
     for key in (("id",), *entity.unique):

@@ -17,8 +17,7 @@ from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.migrations import migrate
 from seed_pipelines.adapters.postgres.tenants import Tenant, grant_role, register_tenant
 from seed_pipelines.contract_files import contract_file
-from seed_pipelines.domain.entities import ENTITIES
-from seed_pipelines_tests.e2e.postgres.rows import TAG, Rows
+from seed_pipelines_tests.e2e.postgres.rows import TABLES, TAG, Rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
@@ -137,8 +136,8 @@ def checkpoint(lease: Lease, rows: Rows) -> ShardCheckpoint:
         key_fingerprint="cd" * 32,
         generator_version="1",
         dataset_tag=TAG,
-        rows={entity.name: rows.table(entity).num_rows for entity in ENTITIES},
-        leaves={entity.name: ("ef" * 32,) for entity in ENTITIES},
+        rows={entity.name: rows.table(entity).num_rows for entity in TABLES},
+        leaves={entity.name: ("ef" * 32,) for entity in TABLES},
         seed_run_id=lease.seed_run_id,
         fencing_token=lease.token,
     )

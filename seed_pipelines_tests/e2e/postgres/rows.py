@@ -1,7 +1,7 @@
 """Rows that keep the rules of the reference schema, made without the generator."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seed_pipelines.adapters.postgres.entity_table import EntityTable
-from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.adapters.postgres.loading import TableLoad
+from seed_pipelines.domain.entities import BY_NAME, Entity
 
 TAG: Final = 0x5EED01
 LOW: Final = UUID(int=TAG << 104)
 END: Final = UUID(int=TAG + 1 << 104)
-CUSTOMERS, BANK_ACCOUNTS = ENTITIES
+CUSTOMERS: Final = BY_NAME["customers"]
+BANK_ACCOUNTS: Final = BY_NAME["bank_accounts"]
+TABLES: Final[tuple[Entity, ...]] = (CUSTOMERS, BANK_ACCOUNTS)
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,17 @@ class Rows:
         """The rows of an entity."""
         return self.customers if entity.name == CUSTOMERS.name else self.bank_accounts
 
-    def batches(self) -> Sequence[tuple[EntityTable, Iterable[pa.RecordBatch]]]:
-        """What a load takes."""
-        return [(entity, self.table(entity).to_batches(max_chunksize=1000)) for entity in ENTITIES]
+    def with_batches(self, **batches: Iterable[pa.RecordBatch]) -> Sequence[TableLoad]:
+        """What a load takes, some of it from other sources, by entity."""
+        return [replace(load, batches=batches.get(load.entity.name, load.batches)) for load in self.loads()]
+
+    def loads(self, low: UUID = LOW, high: UUID | None = END) -> Sequence[TableLoad]:
+        """What a load takes, as the rows of a range of ids."""
+        ids = (low.bytes, None if high is None else high.bytes)
+        return [
+            TableLoad(entity, ids, self.table(entity).num_rows, self.table(entity).to_batches(max_chunksize=1000))
+            for entity in TABLES
+        ]
 
 
 def generated(count: int, *, first: int = 0, tag: int = TAG, version: int = 8, salt: int = 0) -> Rows:

@@ -13,10 +13,9 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.readback import counts
-from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.errors import LeaseHeld, LeaseLost
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, UNGRANTED, Server, never
-from seed_pipelines_tests.e2e.postgres.rows import CUSTOMERS, END, LOW, generated
+from seed_pipelines_tests.e2e.postgres.rows import END, LOW, TABLES, generated
 from seed_pipelines_tests.e2e.postgres.test_loading import load
 
 pytestmark = pytest.mark.e2e
@@ -47,7 +46,7 @@ class PausedLoad:
     def __init__(self, data: Database, lease: Lease, pool: ThreadPoolExecutor) -> None:
         self._rows = generated(10)
         self._inside, self._go_on = threading.Event(), threading.Event()
-        tables = [(CUSTOMERS, self._paused()), *self._rows.batches()[1:]]
+        tables = self._rows.with_batches(customers=self._paused())
         self._future = pool.submit(load, data, lease, self._rows, tables)
         assert self._inside.wait(10)
 
@@ -151,7 +150,7 @@ def test_a_fenced_out_writer_changes_nothing(leases: LeaseStore, lease: Lease, d
     acquire(leases, "run-2", lambda _: True)
     with pytest.raises(LeaseLost):
         load(data, lease, generated(10))
-    assert counts(data, TENANT_A.tenant_id, ENTITIES, LOW, END) == {"customers": 0, "bank_accounts": 0}
+    assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 0, "bank_accounts": 0}
 
 
 def test_a_takeover_waits_for_a_paused_writer(
@@ -164,7 +163,7 @@ def test_a_takeover_waits_for_a_paused_writer(
     assert not takeover.done()
     paused.finish()
     assert takeover.result(10).token > lease.token
-    assert counts(data, TENANT_A.tenant_id, ENTITIES, LOW, END) == {"customers": 10, "bank_accounts": 10}
+    assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
     with pytest.raises(LeaseLost):
         load(data, lease, generated(3))
 

@@ -1,7 +1,7 @@
 """A shard is loaded whole, in place of the old one, and reads back as it was."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -12,28 +12,25 @@ from seed_pipelines.adapters.postgres.checkpoints import CheckpointStore
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.entity_table import EntityTable
 from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
-from seed_pipelines.adapters.postgres.loading import LoadedShard, load_shard, purge_dataset
+from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad, load_shard, purge_dataset
 from seed_pipelines.adapters.postgres.readback import counts, duplicates, orphans, read_rows
-from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.errors import DatabaseUnavailable, DatasetInUse, LeaseLost, ParquetMismatch, TargetMismatch
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server, checkpoint
-from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, Rows, generated
+from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, TABLES, Rows, generated
 
 pytestmark = pytest.mark.e2e
 
-Tables = Sequence[tuple[EntityTable, Iterable[pa.RecordBatch]]]
 
-
-def load(database: Database, lease: Lease, rows: Rows, tables: Tables | None = None, **options: float) -> LoadedShard:
+def load(
+    database: Database, lease: Lease, rows: Rows, tables: Sequence[TableLoad] | None = None, **options: float
+) -> LoadedShard:
     """Load rows as the only shard of the dataset."""
     return load_shard(
         database,
         lease.tenant_id,
         lease=lease,
         checkpoint=checkpoint(lease, rows),
-        id_low=LOW,
-        id_high=END,
-        tables=rows.batches() if tables is None else tables,
+        tables=rows.loads() if tables is None else tables,
         **options,
     )
 
@@ -49,7 +46,7 @@ def test_rows_read_back_as_they_were_loaded(data: Database, lease: Lease) -> Non
     loaded = load(data, lease, rows)
     assert loaded.rows == {"customers": 70_000, "bank_accounts": 70_000}
     assert loaded.replaced == {"customers": 0, "bank_accounts": 0}
-    for entity in ENTITIES:
+    for entity in TABLES:
         assert landed(data, entity).combine_chunks().equals(rows.table(entity).combine_chunks())
 
 
@@ -69,7 +66,7 @@ def test_a_smaller_dataset_leaves_nothing_behind(data: Database, lease: Lease) -
     """Rows of the range that the new shard lacks are gone."""
     load(data, lease, generated(300))
     load(data, lease, generated(10))
-    assert counts(data, TENANT_A.tenant_id, ENTITIES, LOW, END) == {"customers": 10, "bank_accounts": 10}
+    assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
 
 
 def test_a_failing_second_entity_leaves_the_old_rows(data: Database, lease: Lease) -> None:
@@ -83,7 +80,7 @@ def test_a_failing_second_entity_leaves_the_old_rows(data: Database, lease: Leas
         raise ParquetMismatch("damaged")
 
     with pytest.raises(ParquetMismatch, match="damaged"):
-        load(data, lease, new, [(CUSTOMERS, new.customers.to_batches()), (BANK_ACCOUNTS, damaged())])
+        load(data, lease, new, new.with_batches(bank_accounts=damaged()))
     assert landed(data, CUSTOMERS).equals(old.customers)
     assert landed(data, BANK_ACCOUNTS).equals(old.bank_accounts)
 
@@ -104,7 +101,7 @@ def test_a_killed_connection_leaves_the_old_rows(stack: Server, data: Database, 
         yield new.bank_accounts.to_batches()[0]
 
     with pytest.raises(DatabaseUnavailable):
-        load(data, lease, new, [(CUSTOMERS, new.customers.to_batches()), (BANK_ACCOUNTS, killed())])
+        load(data, lease, new, new.with_batches(bank_accounts=killed()))
     assert landed(data, CUSTOMERS).equals(old.customers)
     assert landed(data, BANK_ACCOUNTS).equals(old.bank_accounts)
 
@@ -120,8 +117,8 @@ def test_a_load_past_its_time_is_ended_by_the_server(data: Database, lease: Leas
             pass
 
     with pytest.raises(DatabaseUnavailable):
-        load(data, lease, rows, [(CUSTOMERS, slow()), *rows.batches()[1:]], timeout_seconds=0.3)
-    assert counts(data, TENANT_A.tenant_id, ENTITIES, LOW, END) == {"customers": 0, "bank_accounts": 0}
+        load(data, lease, rows, rows.with_batches(customers=slow()), timeout_seconds=0.3)
+    assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 0, "bank_accounts": 0}
 
 
 def test_rows_of_others_survive(stack: Server, data: Database, lease: Lease) -> None:
@@ -140,9 +137,8 @@ def test_rows_of_others_survive(stack: Server, data: Database, lease: Lease) -> 
         TENANT_A.tenant_id,
         lease=lease,
         profile="default",
-        id_low=LOW,
-        id_high=END,
-        entities=ENTITIES,
+        ids=(LOW.bytes, END.bytes),
+        entities=TABLES,
     )
     with stack.superuser() as connection:
         found = connection.execute("SELECT tenant_id, count(*) FROM banking.customer GROUP BY tenant_id").fetchall()
@@ -193,9 +189,9 @@ def test_a_purge_needs_the_lease(leases: LeaseStore, data: Database, lease: Leas
     leases.release(lease)
     with pytest.raises(LeaseLost):
         purge_dataset(
-            data, TENANT_A.tenant_id, lease=lease, profile="default", id_low=LOW, id_high=END, entities=ENTITIES
+            data, TENANT_A.tenant_id, lease=lease, profile="default", ids=(LOW.bytes, END.bytes), entities=TABLES
         )
-    assert counts(data, TENANT_A.tenant_id, ENTITIES, LOW, END) == {"customers": 10, "bank_accounts": 10}
+    assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
 
 
 def test_a_value_taken_by_an_application_row_is_named_without_the_value(
@@ -224,8 +220,8 @@ def test_rows_outside_the_shard_or_other_than_planned_are_refused(data: Database
             load(data, lease, rows)
     rows = generated(10)
     with pytest.raises(ParquetMismatch, match="9 rows were read where 10 were planned"):
-        load(data, lease, rows, [(CUSTOMERS, rows.customers.slice(1).to_batches()), *rows.batches()[1:]])
-    assert counts(data, TENANT_A.tenant_id, ENTITIES, LOW, END) == {"customers": 0, "bank_accounts": 0}
+        load(data, lease, rows, rows.with_batches(customers=rows.customers.slice(1).to_batches()))
+    assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 0, "bank_accounts": 0}
 
 
 def test_shards_are_independent(data: Database, lease: Lease) -> None:
@@ -241,9 +237,7 @@ def test_shards_are_independent(data: Database, lease: Lease) -> None:
             lease.tenant_id,
             lease=lease,
             checkpoint=known,
-            id_low=low,
-            id_high=high,
-            tables=rows.batches(),
+            tables=rows.loads(low, high),
         )
     assert (
         landed(data, CUSTOMERS).combine_chunks()
@@ -287,7 +281,7 @@ def test_loading_rate(data: Database, lease: Lease) -> None:
     started = time.perf_counter()
     load(data, lease, rows)
     loaded = time.perf_counter()
-    read = sum(landed(data, entity).num_rows for entity in ENTITIES)
+    read = sum(landed(data, entity).num_rows for entity in TABLES)
     finished = time.perf_counter()
     print(f"load {100_000 / (loaded - started):,.0f} rows/s, read back {read / (finished - loaded):,.0f} rows/s")
     assert read == 100_000

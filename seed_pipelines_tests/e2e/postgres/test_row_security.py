@@ -10,15 +10,14 @@ from psycopg import sql
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.row_security import verify_row_security
-from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.errors import RlsNotEnforced
 from seed_pipelines_tests.e2e.postgres.conftest import TENANT_A, TENANT_B, UNGRANTED, Server
-from seed_pipelines_tests.e2e.postgres.rows import generated
+from seed_pipelines_tests.e2e.postgres.rows import TABLES, generated
 from seed_pipelines_tests.e2e.postgres.test_loading import load
 
 pytestmark = pytest.mark.e2e
 
-TABLES = [*(entity.table for entity in ENTITIES), "seed.shard_checkpoint"]
+SECURED = [*(entity.table for entity in TABLES), "seed.shard_checkpoint"]
 OWN = "tenant_id = (SELECT seed.current_tenant())"
 
 
@@ -45,17 +44,17 @@ def holes(database: Database, table: str = "banking.customer") -> list[str]:
 def test_the_reference_schema_holds(data: Database, lease: Lease) -> None:
     """Every table is checked, empty or not, and the evidence says what was tried."""
     for _ in range(2):
-        evidence = verify_row_security(data, TENANT_A, TABLES)
+        evidence = verify_row_security(data, TENANT_A, SECURED)
         assert evidence.login == "seed_app"
         assert evidence.roles == ("seed_app", "seed_loader")
-        assert evidence.tables == tuple(TABLES)
+        assert evidence.tables == tuple(SECURED)
         assert "banking.customer: insert a row of another tenant" in evidence.trials
         load(data, lease, generated(5))
 
 
 def test_nothing_is_left_of_the_trials(stack: Server, data: Database) -> None:
     """The rows that were tried are rolled back."""
-    verify_row_security(data, TENANT_A, TABLES)
+    verify_row_security(data, TENANT_A, SECURED)
     with stack.superuser() as connection:
         assert connection.execute("SELECT count(*) FROM banking.customer").fetchone() == (0,)
 
@@ -134,7 +133,7 @@ def test_each_hole_is_named(stack: Server, data: Database, forth: str, back: str
     """One change to the schema or the roles, one hole more."""
     with changed(stack, forth, back):
         assert hole in holes(data)
-    verify_row_security(data, TENANT_A, TABLES)
+    verify_row_security(data, TENANT_A, SECURED)
 
 
 def test_rows_that_are_there_are_tried_too(stack: Server, data: Database, lease: Lease) -> None:

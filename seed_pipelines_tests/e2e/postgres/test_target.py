@@ -13,10 +13,9 @@ from seed_pipelines.adapters.postgres.copy_binary import HEADER, TRAILER, column
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.packed_columns import packed, unpacked
 from seed_pipelines.adapters.postgres.target import target_columns, verify_target
-from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.errors import TargetMismatch
 from seed_pipelines_tests.e2e.postgres.conftest import Server
-from seed_pipelines_tests.e2e.postgres.rows import CUSTOMERS
+from seed_pipelines_tests.e2e.postgres.rows import CUSTOMERS, TABLES
 from seed_pipelines_tests.e2e.postgres.test_row_security import changed
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +28,7 @@ REFERRING = (
 
 def test_the_reference_schema_fits(data: Database) -> None:
     """Nothing is amiss, and the columns are known."""
-    verify_target(data, ENTITIES)
+    verify_target(data, TABLES)
     columns = {column.name: column.type for column in target_columns(data, "banking.customer")}
     assert columns["monthly_income"] == "numeric(14,2)"
     assert target_columns(data, "banking.card") == ()
@@ -88,7 +87,7 @@ def test_columns_that_need_no_value_are_no_mismatch(stack: Server, data: Databas
         "ALTER TABLE banking.customer DROP risk, DROP shout,"
         " ALTER monthly_income TYPE numeric(14,2), ALTER full_name TYPE text",
     ):
-        verify_target(data, ENTITIES)
+        verify_target(data, TABLES)
 
 
 VALUES = {
