@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     vault_mount: str = "seeds/{environment}/{tenant}"
     lease_ttl_seconds: float = Field(60, gt=0)
     s3_endpoint_url: str | None = Field(None, validation_alias=AliasChoices("SEED_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL"))
+    dagster_postgres_url: str | None = None
+    """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
     state_dir: Path = Path(".seed")
     """Directory of the local stack."""
 
