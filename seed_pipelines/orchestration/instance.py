@@ -34,7 +34,9 @@ def _one_at_a_time(url: str | None) -> Iterator[None]:
     if url is None:
         yield
         return
-    with Database(url.replace("+psycopg2", "", 1), application_name="seed_pipelines dagster").connection() as connection:
+    with Database(
+        url.replace("+psycopg2", "", 1), application_name="seed_pipelines dagster"
+    ).connection() as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [OPENING_LOCK])
         yield
 
