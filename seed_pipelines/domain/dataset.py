@@ -1,7 +1,7 @@
 """What a dataset's values derive from: its names, its salt, the generator's version, and two datetimes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Final
 
@@ -13,6 +13,8 @@ from seed_pipelines.domain.streams import Stream, derive_key
 
 GENERATOR_VERSION: Final = f"1+{VOCABULARY_VERSION[:12]}"
 """Changes whenever the same manifest would give other bytes: the code's own number and the vocabularies' digest."""
+
+_EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class Dataset:
             manifest.anchor_datetime,
             manifest.reference_datetime,
         )
+
+    @property
+    def anchor_day(self) -> int:
+        """The day of the anchor, in days since 1970-01-01."""
+        return (self.anchor_datetime.date() - _EPOCH).days
+
+    @property
+    def reference_day(self) -> int:
+        """The day of the reference, in days since 1970-01-01: what happened on an earlier day is past."""
+        return (self.reference_datetime.date() - _EPOCH).days
 
     @cached_property
     def tag(self) -> int:

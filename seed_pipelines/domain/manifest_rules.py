@@ -33,6 +33,10 @@ class Seedable(Protocol):
         """Rows per row of the parent, on average, above which a manifest is refused."""
 
     @property
+    def fewest_per_parent(self) -> int:
+        """Likewise, below which it is refused."""
+
+    @property
     def requires(self) -> Mapping[str, int]:
         """Entities that must be seeded too, and the fewest rows of each."""
 
@@ -124,6 +128,9 @@ def _ancestry(sound: _Sound, kind: Seedable) -> Iterator[Issue]:
         message = f"{rows[kind.name]:,} rows for {rows[parent.name]:,} {parent.name}"
         allowed = f"at most {kind.most_per_parent:,} for each of {parent.name}"
         yield Issue(place, "out_of_range", message, allowed)
+    if parent is not None and rows[kind.name] < kind.fewest_per_parent * rows.get(parent.name, 0):
+        message = f"{rows[kind.name]:,} rows for {rows[parent.name]:,} {parent.name}"
+        yield Issue(place, "out_of_range", message, f"at least {kind.fewest_per_parent:,} for each of {parent.name}")
     for name, fewest in kind.requires.items():
         if name not in volumetry:
             yield Issue(

@@ -69,6 +69,14 @@ class Portfolio:
         family, start = self._numbered(kind, customer, customer + 1)
         return family.select(number - start, number - start + 1)
 
+    def shares(self, kind: Kind, parents: Rows) -> NDArray[np.int64]:
+        """How many rows of a grandchild hang on each of some parents, in id order."""
+        if kind.parent is None or not len(parents):
+            return np.zeros(len(parents), dtype=np.int64)
+        family, start = self._numbered(kind.parent, int(parents.customers[0]), int(parents.customers[-1]) + 1)
+        counts = self._shares(kind, family, start)
+        return counts if len(family) == len(parents) else counts[np.searchsorted(family.counters, parents.counters)]
+
     def _numbered(self, kind: Kind, first: int, end: int) -> tuple[Rows, int]:
         """The rows on customers [first, end), and the position of the first of them in id order."""
         if kind.parent is None:

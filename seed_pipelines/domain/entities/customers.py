@@ -89,7 +89,7 @@ class Customers(Entity):
             "area_code": self.stream(dataset, "area_code").choice(customers, phone.AREA_WEIGHTS),
             "phone_digits": self.stream(dataset, "phone").below(customers, 10**_PHONE_DIGITS),
             "status": statuses(dataset, customers),
-            "income_cents": amounts("monthly_income", self.stream(dataset, "monthly_income").words(customers)),
+            "income_cents": income_cents(dataset, customers),
             "registered_second": _registered(dataset, customers, born),
         }
 
@@ -127,6 +127,11 @@ class Customers(Entity):
 def statuses(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """Positions in STATUSES of the customers."""
     return dataset.stream(Customers.name, "status").choice(customers, _STATUS_SHARES)
+
+
+def income_cents(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The customers' monthly income."""
+    return amounts("monthly_income", dataset.stream(Customers.name, "monthly_income").words(customers))
 
 
 def birth_days(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.int64]:

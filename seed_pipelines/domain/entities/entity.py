@@ -16,7 +16,7 @@ from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.ids import row_ids
 from seed_pipelines.domain.masking import Codes, PiiClass
 from seed_pipelines.domain.permutation import AffinePermutation
-from seed_pipelines.domain.portfolio import Portfolio
+from seed_pipelines.domain.portfolio import CUSTOMERS, Portfolio
 from seed_pipelines.domain.streams import Stream, derive_key
 
 
@@ -51,6 +51,8 @@ class Entity(ABC):
     """What the rows hang on; None for customers and for entities of the tenant."""
     most_per_parent: ClassVar[int] = 50
     """Rows per row of the parent, on average, above which a manifest is refused."""
+    fewest_per_parent: ClassVar[int] = 0
+    """Likewise, below which it is refused."""
     of_tenant: ClassVar[bool] = False
     """Whether the rows belong to the tenant itself: they are loaded before all others, and kept while referred to."""
     requires: ClassVar[Mapping[str, int]] = {}
@@ -106,6 +108,24 @@ class Entity(ABC):
     def batch(self, values: Mapping[str, pa.Array]) -> pa.RecordBatch:
         """A record batch of the entity's schema from its columns by name."""
         return pa.RecordBatch.from_arrays([values[column.name] for column in self.columns], schema=self.schema)
+
+
+def tenant_row_of(portfolio: Portfolio, entity: str, customers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The number of the row of an entity of the tenant that looks after each customer; neighbours share one.
+
+    It stays the same when both are raised in proportion.
+    """
+    return customers * np.uint64(portfolio.counts.get(entity, 0)) // np.uint64(portfolio.counts[CUSTOMERS])
+
+
+def tenant_ids(
+    portfolio: Portfolio, entity: str, numbers: NDArray[np.uint64], absent: NDArray[np.bool_] | None = None
+) -> pa.FixedSizeBinaryArray:
+    """The ids of rows of an entity of the tenant; null where absent, and everywhere if the entity is not seeded."""
+    if entity not in portfolio.counts:
+        return pa.nulls(len(numbers), pa.binary(16))
+    ids = row_ids(portfolio.dataset.tag, numbers, np.zeros_like(numbers), portfolio.dataset.stream(entity, "id"))
+    return ids if absent is None else pc.if_else(pa.array(absent), pa.scalar(None, pa.binary(16)), ids)
 
 
 def timestamps(seconds: NDArray[np.int64]) -> pa.TimestampArray:
