@@ -29,6 +29,11 @@ class Rows:
     customers: NDArray[np.uint64]
     ordinals: NDArray[np.uint64]
 
+    @classmethod
+    def of_counters(cls, counters: NDArray[np.uint64]) -> "Rows":
+        """The rows of some counters."""
+        return cls(counters >> np.uint64(ORDINAL_BITS), counters & np.uint64((1 << ORDINAL_BITS) - 1))
+
     def __len__(self) -> int:
         return len(self.customers)
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from seed_pipelines.domain.brazil import bank, digits
 from seed_pipelines.domain.children import Rows
@@ -73,7 +74,7 @@ class BankAccounts(Entity):
             "account_type": self.stream(dataset, "account_type").choice(counters, _TYPE_SHARES),
             "blocked": blocked.astype(np.uint8),
             "balance_cents": np.where(owner_status == STATUSES.index("CANCELED"), 0, balance),
-            "opened_second": self._opened_seconds(dataset, rows),
+            "opened_second": opened_seconds(dataset, rows),
         }
 
     def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:
@@ -104,9 +105,11 @@ class BankAccounts(Entity):
             "account with a wrong check digit": invalid(account),
         }
 
-    def _opened_seconds(self, dataset: Dataset, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        registered = registration_seconds(dataset, rows.customers)
-        words = self.stream(dataset, "opened_at").words(rows.counters) >> np.uint64(32)
-        since = (anchor_second(dataset) - registered).astype(np.uint64)
-        longest = np.where(rows.ordinals == 0, np.minimum(since, np.uint64(_FIRST_ACCOUNT_SECONDS)), since)
-        return registered + ((words * longest) >> np.uint64(32)).astype(np.int64)
+
+def opened_seconds(dataset: Dataset, accounts: Rows) -> NDArray[np.int64]:
+    """Seconds since 1970-01-01T00:00Z at which accounts were opened: the first of a customer soon after the registration."""
+    registered = registration_seconds(dataset, accounts.customers)
+    words = BankAccounts.stream(dataset, "opened_at").words(accounts.counters) >> np.uint64(32)
+    since = (anchor_second(dataset) - registered).astype(np.uint64)
+    longest = np.where(accounts.ordinals == 0, np.minimum(since, np.uint64(_FIRST_ACCOUNT_SECONDS)), since)
+    return registered + ((words * longest) >> np.uint64(32)).astype(np.int64)

@@ -85,9 +85,10 @@ class Entity(ABC):
     def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:
         """The rows as they are loaded, from codes."""
 
-    @abstractmethod
     def invalid_values(self, rows: pa.RecordBatch | pa.Table) -> Mapping[str, int]:
         """Rule -> how many of the rows break it, for every rule about check digits and formats that the rows must keep."""
+        del rows
+        return {}
 
     @classmethod
     def stream(cls, dataset: Dataset, column: str) -> Stream:
@@ -125,7 +126,12 @@ def tenant_ids(
     if entity not in portfolio.counts:
         return pa.nulls(len(numbers), pa.binary(16))
     ids = row_ids(portfolio.dataset.tag, numbers, np.zeros_like(numbers), portfolio.dataset.stream(entity, "id"))
-    return ids if absent is None else pc.if_else(pa.array(absent), pa.scalar(None, pa.binary(16)), ids)
+    return ids if absent is None else ids_where(~absent, ids)
+
+
+def ids_where(present: NDArray[np.bool_], ids: pa.FixedSizeBinaryArray) -> pa.FixedSizeBinaryArray:
+    """The ids where present, and null elsewhere."""
+    return pc.if_else(pa.array(present), ids, pa.scalar(None, pa.binary(16)))
 
 
 def timestamps(seconds: NDArray[np.int64]) -> pa.TimestampArray:

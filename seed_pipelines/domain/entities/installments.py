@@ -1,6 +1,5 @@
 """Installments: the schedule of each loan, and what of it has been paid."""
 
-from collections.abc import Mapping
 from typing import ClassVar, Final
 
 import numpy as np
@@ -80,7 +79,3 @@ class Installments(Entity):
                 "status": labels(codes["status"], STATES),
             }
         )
-
-    def invalid_values(self, rows: pa.RecordBatch | pa.Table) -> Mapping[str, int]:
-        """None: amounts are compared with those of the loans."""
-        return {}

@@ -124,7 +124,9 @@ class LoanBook:
         months = paid_out.astype("datetime64[M]")
         day = np.minimum((paid_out - months.astype("datetime64[D]")).astype(np.int64), _LAST_DUE_DAY - 1)
         due_months = months.astype(np.int64)[self.book.loan] + self.book.number
-        return due_months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + day[self.book.loan]
+        first_days = due_months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+        due: Integers = first_days + day[self.book.loan]
+        return due
 
     @cached_property
     def iof(self) -> Integers:
@@ -166,13 +168,14 @@ class LoanBook:
     @cached_property
     def is_paid_off(self) -> NDArray[np.bool_]:
         """Loans of which every installment is paid."""
-        return self.book.sums((~self.is_paid).astype(np.int64)) == 0
+        unpaid = self.book.sums((~self.is_paid).astype(np.int64))
+        return np.equal(unpaid, 0)
 
     @cached_property
     def is_in_collection(self) -> NDArray[np.bool_]:
         """Loans with an installment that was due more than 90 days ago and is not paid in full."""
         late = self.is_overdue & (self.due < self.portfolio.dataset.reference_day - COLLECTED_AFTER_DAYS)
-        return self.book.sums(late.astype(np.int64)) > 0
+        return np.greater(self.book.sums(late.astype(np.int64)), 0)
 
     def _stream(self, column: str) -> Stream:
         return self.portfolio.dataset.stream(INSTALLMENTS, column)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -64,7 +64,7 @@ class _Schedules:
 
     def sums(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
         """The sum over each loan's installments; exact up to 2^53."""
-        return np.bincount(self.loan, weights=values, minlength=self.loans.num_rows)
+        return np.bincount(self.loan, weights=values, minlength=self.loans.num_rows).astype(np.float64)
 
     def before(self, values: Integers) -> Integers:
         """The sum over the earlier installments of the same loan."""
@@ -127,7 +127,7 @@ def _charges(landed: Landed) -> Mapping[str, int]:
     )
 
 
-def _worth(found: _Schedules, yearly: NDArray[np.float64]) -> NDArray[np.float64]:
+def _worth(found: _Schedules, yearly: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """What the installments of each loan are worth at the payout, at basis points a year."""
     monthly = np.log1p(yearly / 1e4) / 12
     return found.sums(found.own("amount") * np.exp(-monthly[found.loan] * found.number))

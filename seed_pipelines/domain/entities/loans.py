@@ -1,6 +1,5 @@
 """Loans: personal credit to customers, repaid by the Price table or by SAC."""
 
-from collections.abc import Mapping
 from typing import ClassVar, Final
 
 import numpy as np
@@ -88,7 +87,3 @@ class Loans(Entity):
                 "status": labels(codes["status"], STATES),
             }
         )
-
-    def invalid_values(self, rows: pa.RecordBatch | pa.Table) -> Mapping[str, int]:
-        """None: amounts are compared with those of the installments."""
-        return {}
