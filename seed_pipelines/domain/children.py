@@ -91,24 +91,49 @@ class Children:
 
     def row(self, number: int, stream: Stream) -> Rows:
         """The row at a position in id order; IndexError if there is none."""
+        first, end = self.group_of(number)
+        rows, start = self.numbered(first, end, stream)
+        return rows.select(number - start, number - start + 1)
+
+    def group_of(self, number: int) -> tuple[int, int]:
+        """The group of customers, [first, end), in which the row at a position is; IndexError if there is none."""
         if not 0 <= number < self.count:
             raise IndexError(f"row {number} of {self.count}")
         before_sharing = -(-(number + 1) * self.customers // self.count) - 1
         first = before_sharing - before_sharing % GROUP
-        end = min(self.customers, first + GROUP)
+        return first, min(self.customers, first + GROUP)
+
+    @property
+    def whole(self) -> int:
+        """Rows that every customer has from the start; the others come as the customers grow in number."""
+        return self.count // self.customers
+
+    def arrivals(self, first: int, end: int, stream: Stream) -> NDArray[np.int64]:
+        """The position of each row of customers [first, end), both borders of groups, in the order in which they come.
+
+        Growing in proportion adds rows at the end of this order, while in id order they come between others.
+        """
         rows, start = self.numbered(first, end, stream)
-        return rows.select(number - start, number - start + 1)
+        units, owners = self._units(np.arange(first, end, dtype=np.uint64), stream)
+        came = rows.customers.copy()
+        came[rows.ordinals >= np.uint64(self.whole)] = units[np.argsort(owners, kind="stable")]
+        numbers = np.empty(len(rows), dtype=np.int64)
+        numbers[np.lexsort((rows.counters, came))] = np.arange(start, start + len(rows))
+        return numbers
 
     def _counts(self, customers: NDArray[np.uint64], stream: Stream) -> NDArray[np.intp]:
-        whole, remainder = divmod(self.count, self.customers)
-        size, step = np.uint64(self.customers), np.uint64(remainder)
+        _, owners = self._units(customers, stream)
+        first = int(customers[0]) if len(customers) else 0
+        extra = np.bincount((owners - np.uint64(first)).astype(np.intp), minlength=len(customers))
+        return extra + self.whole
+
+    def _units(self, customers: NDArray[np.uint64], stream: Stream) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Customers at whom the line gives a unit, and those it is handed to."""
+        size, step = np.uint64(self.customers), np.uint64(self.count % self.customers)
         given = customers[((customers + np.uint64(1)) * step) // size > (customers * step) // size]
         place = given % np.uint64(GROUP)
         words = stream.words(given) >> np.uint64(32)
-        owners = given - place + ((words * (place + np.uint64(1))) >> np.uint64(32))
-        first = int(customers[0]) if len(customers) else 0
-        extra = np.bincount((owners - np.uint64(first)).astype(np.intp), minlength=len(customers))
-        return extra + whole
+        return given, given - place + ((words * (place + np.uint64(1))) >> np.uint64(32))
 
 
 def one_each(first: int, end: int) -> Rows:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seed_pipelines.domain.children import POSITION_BITS, Children, Rows, one_each
+from seed_pipelines.domain.children import GROUP, POSITION_BITS, Children, Rows, one_each
 from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.streams import Stream
 
@@ -64,17 +64,15 @@ class Portfolio:
         if kind.parent.parent is None:
             return self._children(kind).row(number, self._owners(kind))
         parents = self.counts[kind.parent.name]
-        parent = self.row(kind.parent, -(-(number + 1) * parents // self.counts[kind.name]) - 1)
-        customer = int(parent.customers[0])
-        family, start = self._numbered(kind, customer, customer + 1)
+        group = self._children(kind.parent).group_of(-(-(number + 1) * parents // self.counts[kind.name]) - 1)
+        family, start = self._numbered(kind, *group)
         return family.select(number - start, number - start + 1)
 
     def shares(self, kind: Kind, parents: Rows) -> NDArray[np.int64]:
         """How many rows of a grandchild hang on each of some parents, in id order."""
         if kind.parent is None or not len(parents):
             return np.zeros(len(parents), dtype=np.int64)
-        family, start = self._numbered(kind.parent, int(parents.customers[0]), int(parents.customers[-1]) + 1)
-        counts = self._shares(kind, family, start)
+        family, counts, _ = self._family(kind, int(parents.customers[0]), int(parents.customers[-1]) + 1)
         return counts if len(family) == len(parents) else counts[np.searchsorted(family.counters, parents.counters)]
 
     def _numbered(self, kind: Kind, first: int, end: int) -> tuple[Rows, int]:
@@ -83,23 +81,35 @@ class Portfolio:
             return one_each(first, end), first
         if kind.parent.parent is None:
             return self._children(kind).numbered(first, end, self._owners(kind))
-        parents, start = self._numbered(kind.parent, first, end)
-        counts = self._shares(kind, parents, start)
+        parents, counts, start = self._family(kind, first, end)
         starts = np.cumsum(counts) - counts
         positions = np.arange(counts.sum(), dtype=np.uint64) - np.repeat(starts, counts).astype(np.uint64)
         ordinals = np.repeat(parents.ordinals << np.uint64(POSITION_BITS), counts) | positions
-        return Rows(np.repeat(parents.customers, counts), ordinals), self._before(kind, start)
+        return Rows(np.repeat(parents.customers, counts), ordinals), start
 
-    def _shares(self, kind: Kind, parents: Rows, start: int) -> NDArray[np.int64]:
-        """Rows of each parent: Bresenham's share, of which one parent hands some to the next of its customer."""
+    def _family(self, kind: Kind, first: int, end: int) -> tuple[Rows, NDArray[np.int64], int]:
+        """The parents on customers [first, end), how many rows hang on each, and how many hang on those before."""
+        parent = kind.parent or kind
+        children, stream = self._children(parent), self._owners(parent)
+        borders = first - first % GROUP, min(self.counts[CUSTOMERS], end + -end % GROUP)
+        parents = children.rows(*borders, stream)
+        counts = self._shared(kind, parents, children.arrivals(*borders, stream), children.whole)
+        low, high = np.searchsorted(parents.customers, np.asarray([first, end], dtype=np.uint64))
+        before = self._before(kind, children.between(0, borders[0])) + int(counts[:low].sum())
+        return parents.select(low, high), counts[low:high], before
+
+    def _shared(self, kind: Kind, parents: Rows, arrivals: NDArray[np.int64], whole: int) -> NDArray[np.int64]:
+        """Rows of each parent: Bresenham's share in the order in which parents come.
+
+        Of two parents that a customer has from the start, one hands some of its rows to the other.
+        """
         among = self.counts[kind.parent.name if kind.parent else ""]
-        whole, rest = divmod(self.counts[kind.name], among)
-        numbers = np.arange(start, start + len(parents) + 1, dtype=np.uint64)
-        before = (numbers * np.uint64(rest) // np.uint64(among)).astype(np.int64)
-        counts = before[1:] - before[:-1] + whole
-        first = np.flatnonzero(
-            (parents.ordinals[:-1] % np.uint64(2) == 0) & (parents.customers[:-1] == parents.customers[1:])
-        )
+        least, rest = divmod(self.counts[kind.name], among)
+        numbers = arrivals.astype(np.uint64)
+        step, size = np.uint64(rest), np.uint64(among)
+        counts = least + ((numbers + np.uint64(1)) * step // size - numbers * step // size).astype(np.int64)
+        ordinals = parents.ordinals
+        first = np.flatnonzero((ordinals % np.uint64(2) == 0) & (ordinals + np.uint64(1) < np.uint64(whole)))
         smaller = np.minimum(counts[first], counts[first + 1])
         words = self._owners(kind).words(parents.counters[first])
         given = ((words >> np.uint64(33)) * smaller.astype(np.uint64) >> np.uint64(31)).astype(np.int64)
@@ -109,7 +119,7 @@ class Portfolio:
         return counts
 
     def _before(self, kind: Kind, parent_number: int) -> int:
-        """Rows that hang on the parents before a number, where that begins a customer."""
+        """Rows that hang on the parents before a number, where that begins a group of customers."""
         return parent_number * self.counts[kind.name] // self.counts[kind.parent.name if kind.parent else ""]
 
     def _children(self, kind: Kind) -> Children:

@@ -1,6 +1,5 @@
 """Financial transactions: money that comes into the accounts and goes out, payments of installments among it."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
@@ -45,7 +44,7 @@ _OPENING_SECOND, _OPEN_SECONDS = 8 * 3600, 12 * 3600
 
 
 class FinancialTransactions(Entity):
-    """Up to half of the first account's transactions pay the customer's installments, in the order of the payments."""
+    """Up to half of the first account's transactions each stand for an installment, and pay it once it is paid."""
 
     name: ClassVar[str] = "financial_transactions"
     table: ClassVar[str] = "banking.financial_transaction"
@@ -127,21 +126,25 @@ class FinancialTransactions(Entity):
         return self.stream(portfolio.dataset, "supplier").within(rows.counters, known + np.uint64(1)).astype(np.uint64)
 
     def _with_payments(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> Codes:
-        payments = _Payments.of(portfolio, int(rows.customers[0]), int(rows.customers[-1]) + 1)
-        place = payments.first[rows.customers.astype(np.int64) - payments.first_customer] + rows.positions
-        slots = self._slots(portfolio, rows)
-        owed = payments.counts[rows.customers.astype(np.int64) - payments.first_customer]
-        pays = rows.positions < np.minimum(slots, owed)
-        paid = place[pays]
-        time_of_day = self.stream(portfolio.dataset, "time").below(rows.counters, _OPEN_SECONDS).astype(np.int64)
+        first, end = int(rows.customers[0]), int(rows.customers[-1]) + 1
+        loans = LoanBook.of_customers(portfolio, first, end)
+        customers = loans.installments.customers.astype(np.int64) - first
+        counts = np.bincount(customers, minlength=end - first)
+        customer = rows.customers.astype(np.int64) - first
+        stands_for = rows.positions < np.minimum(self._slots(portfolio, rows), counts[customer])
+        candidates = np.flatnonzero(stands_for)
+        installment = (np.cumsum(counts) - counts)[customer[candidates]] + rows.positions[candidates]
+        is_paid = loans.is_paid[installment]
+        pays, paid = candidates[is_paid], installment[is_paid]
+        time_of_day = self.stream(portfolio.dataset, "time").below(rows.counters[pays], _OPEN_SECONDS).astype(np.int64)
         changed = {name: column.copy() for name, column in codes.items()}
-        changed["pays"] = pays
+        changed["pays"][pays] = True
         changed["income"][pays] = False
         changed["category"][pays] = 0
         changed["description"][pays] = 0
-        changed["amount_cents"][pays] = payments.amount[paid]
-        changed["installment_counter"][pays] = payments.counter[paid]
-        changed["second"][pays] = payments.day[paid] * 86_400 + _OPENING_SECOND + time_of_day[pays]
+        changed["amount_cents"][pays] = loans.book.amount[paid]
+        changed["installment_counter"][pays] = loans.installments.counters[paid]
+        changed["second"][pays] = loans.paid_day[paid] * 86_400 + _OPENING_SECOND + time_of_day
         return changed
 
     def _slots(self, portfolio: Portfolio, rows: Rows) -> Integers:
@@ -151,34 +154,3 @@ class FinancialTransactions(Entity):
         every = portfolio.rows(BankAccounts(), first, end)
         shares = portfolio.shares(self, every)[np.searchsorted(every.counters, accounts.counters)]
         return np.where(accounts.ordinals == 0, shares // 2, 0)
-
-
-@dataclass(frozen=True)
-class _Payments:
-    """The installments that some customers have paid in full, customer by customer in the order of the payments."""
-
-    first_customer: int
-    first: Integers
-    """Where each customer's begin."""
-    counts: Integers
-    counter: NDArray[np.uint64]
-    amount: Integers
-    day: Integers
-
-    @classmethod
-    def of(cls, portfolio: Portfolio, first: int, end: int) -> "_Payments":
-        """Those of customers [first, end), as seen from the reference."""
-        loans = LoanBook.of_customers(portfolio, first, end)
-        paid = np.flatnonzero(loans.is_paid)
-        customers = loans.installments.customers[paid].astype(np.int64) - first
-        counters = loans.installments.counters[paid]
-        order = np.lexsort((counters, loans.paid_day[paid], customers))
-        counts = np.bincount(customers, minlength=end - first)
-        return cls(
-            first,
-            np.cumsum(counts) - counts,
-            counts,
-            counters[order],
-            loans.book.amount[paid][order],
-            loans.paid_day[paid][order],
-        )
