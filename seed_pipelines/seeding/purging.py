@@ -41,7 +41,8 @@ def purge(services: Services, tenant_id: UUID, environment: str, profile: str, o
     subject, roles = services.control.subject(), services.control.roles(tenant_id, environment)
     if guards.ADMIN not in roles:
         raise Forbidden(f"{subject} is not seed-admin for {dataset.tenant} in {environment}.", required=[guards.ADMIN])
-    services.target.verify_row_security(services.control.tenant(tenant_id), [entity.table for entity in ENTITIES])
+    tables = [entity.table for entity in services.target.present(ENTITIES)]
+    services.target.verify_row_security(services.control.tenant(tenant_id), tables)
     lease = services.control.acquire(tenant_id, environment, UUID(origin), origin, services.holder_finished)
     try:
         tag = dataset_tag(dataset.tenant, environment, profile)

@@ -84,6 +84,9 @@ class TargetDatabase(Protocol):
     def ping(self) -> None:
         """DatabaseUnavailable if it does not answer."""
 
+    def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
+        """The entities whose tables exist: a target need not have those that no manifest names."""
+
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         """What was tried; RlsNotEnforced with every hole."""
 

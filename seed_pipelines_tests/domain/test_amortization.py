@@ -20,8 +20,8 @@ LOANS = st.lists(
 
 def book(*loans: tuple[int, int, int, bool]) -> Book:
     principal, rate, term, is_sac = zip(*loans, strict=True)
-    integers = (np.asarray(column, dtype=np.int64) for column in (principal, rate, term))
-    return Book(*integers, np.asarray(is_sac, dtype=bool))
+    integers = [np.asarray(column, dtype=np.int64) for column in (principal, rate, term)]
+    return Book(integers[0], integers[1], integers[2], np.asarray(is_sac, dtype=bool))
 
 
 def rounded(value: Decimal) -> int:

@@ -31,6 +31,9 @@ class FakeTables:
         if self.away:
             raise DatabaseUnavailable("The fake is away.")
 
+    def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
+        return tuple(entities)
+
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         if self.holes:
             raise RlsNotEnforced("Holes.", holes=self.holes)

@@ -125,7 +125,7 @@ def purge_dataset(
     """
     with database.tenant_transaction(tenant_id, timeout_seconds=timeout_seconds) as connection:
         _hold(connection, lease)
-        present = [entity for entity in entities if _exists(connection, entity)]
+        present = [entity for entity in entities if table_exists(connection, entity)]
         deleted = {entity.name: _delete(connection, tenant_id, entity, ids) for entity in reversed(present)}
         delete_checkpoints(connection, tenant_id, lease.environment, profile)
     return {entity.name: deleted[entity.name] for entity in present}
@@ -199,7 +199,8 @@ def _delete_unreferenced(connection: Connection, tenant_id: UUID, entity: Entity
     return _delete(connection, tenant_id, entity, ids, sql.Composed(conditions))
 
 
-def _exists(connection: Connection, entity: EntityTable) -> bool:
+def table_exists(connection: Connection, entity: EntityTable) -> bool:
+    """Whether an entity has its table."""
     return connection.execute("SELECT to_regclass(%s) IS NOT NULL", [entity.table]).fetchone() == (True,)
 
 

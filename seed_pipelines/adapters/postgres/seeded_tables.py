@@ -30,6 +30,11 @@ class PostgresTables:
         """DatabaseUnavailable if the server does not answer."""
         self._database.ping()
 
+    def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
+        """The entities whose tables exist: a target need not have those that no manifest names."""
+        with self._database.connection() as connection:
+            return tuple(entity for entity in entities if loading.table_exists(connection, entity))
+
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         """What was tried; RlsNotEnforced with every hole."""
         return asdict(verify_row_security(self._database, tenant, tables))
