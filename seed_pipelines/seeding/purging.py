@@ -50,4 +50,4 @@ def purge(services: Services, tenant_id: UUID, environment: str, profile: str, o
         services.row_files.delete_dataset(environment, dataset.tenant, profile)
     finally:
         services.control.release(lease)
-    return deleted
+    return {name: rows for name, rows in deleted.items() if rows or name in dataset.rows}
