@@ -3,6 +3,7 @@
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ class Bench:
         keys = FakeKeys().masking_keys(*names, fields_of(ENTITIES))
         bench = cls(plan, Masker(MaskingKeys(*names, keys)), RowFileStore(str(directory)))
         for entity in plan.entities:
-            for rows in list(bench.chunks(entity))[:4]:
+            for rows in islice(bench.chunks(entity), 4):
                 bench.masked(entity, rows)
         return bench
 
