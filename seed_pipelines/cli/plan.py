@@ -47,6 +47,7 @@ def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int
         return
     out = console()
     out.print(_summary(plan))
+    out.print(_entities(plan))
     out.print(_shards(plan))
     if against is not None or applied:
         out.print(_change_table(changes))
@@ -104,15 +105,23 @@ def _summary(plan: Plan) -> Table:
     return table
 
 
+def _entities(plan: Plan) -> Table:
+    table = Table("entity", "rows", "hangs on", "masked", title="rows per entity", title_justify="left")
+    for entity in plan.entities:
+        parent = "the tenant" if entity.of_tenant else entity.parent.name if entity.parent else ""
+        table.add_row(entity.name, f"{plan.rows[entity.name]:,}", parent, ", ".join(entity.pii_columns))
+    return table
+
+
 def _shards(plan: Plan) -> Table:
-    table = Table("shard", "customer indices", *plan.rows, title="rows per shard", title_justify="left")
+    table = Table("shard", "customer indices", "rows of all entities", title="rows per shard", title_justify="left")
     for shard in plan.shards[:_SHOWN_SHARDS]:
         customers = f"{shard.first_customer:,} to {shard.end_customer - 1:,}"
-        table.add_row(shard.key, customers, *(f"{shard.rows.get(name, 0):,}" for name in plan.rows))
+        table.add_row(shard.key, customers, f"{shard.total_rows:,}")
     if len(plan.shards) > _SHOWN_SHARDS:
         table.add_row("...", f"{len(plan.shards) - _SHOWN_SHARDS:,} shards more")
     table.add_section()
-    table.add_row("all", "", *(f"{rows:,}" for rows in plan.rows.values()))
+    table.add_row("all", "", f"{plan.total_rows:,}")
     return table
 
 
