@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from seed_pipelines.domain.catalogue import MOST_CUSTOMERS, Catalogue
+from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.issues import Issue, pointer
 
 CAP_EXCEEDED: Final = "cap_exceeded"
@@ -35,6 +35,10 @@ class Seedable(Protocol):
     @property
     def fewest_per_parent(self) -> int:
         """Likewise, below which it is refused."""
+
+    @property
+    def most_rows(self) -> int:
+        """Rows above which a manifest is refused, of what hangs on nothing."""
 
     @property
     def requires(self) -> Mapping[str, int]:
@@ -108,10 +112,6 @@ def _rows(sound: _Sound) -> Iterator[Issue]:
     for entity in (entity for entity, count in rows.items() if count < 1):
         place = pointer(("volumetry", entity, "target_pct"))
         yield Issue(place, "out_of_range", "it leaves no row of the cap", "at least one row")
-    customers = rows.get("customers", 0)
-    if customers > MOST_CUSTOMERS:
-        message = f"it asks for {customers:,} rows"
-        yield Issue("/volumetry/customers/cap", "out_of_range", message, f"at most {MOST_CUSTOMERS:,} rows")
 
 
 def _ancestry(sound: _Sound, kind: Seedable) -> Iterator[Issue]:
@@ -120,6 +120,8 @@ def _ancestry(sound: _Sound, kind: Seedable) -> Iterator[Issue]:
     if kind.name not in rows:
         return
     parent, place = kind.parent, pointer(("volumetry", kind.name, "cap"))
+    if parent is None and rows[kind.name] > kind.most_rows:
+        yield Issue(place, "out_of_range", f"it asks for {rows[kind.name]:,} rows", f"at most {kind.most_rows:,} rows")
     volumetry = sound.get("volumetry") or {}
     if parent is not None and parent.name != "customers" and parent.name not in volumetry:
         allowed = f"a volume: {kind.name} hang on {parent.name}"

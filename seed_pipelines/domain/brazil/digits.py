@@ -56,8 +56,7 @@ def decimal_strings(values: NDArray[np.uint64], width: int, *, prefix: str = "")
     """
     _check_width(values, width)
     size = len(prefix) + width
-    if len(values) * size > _LARGEST_OFFSET:
-        raise ValueError(f"{len(values)} strings of {size} bytes exceed one array")
+    _check_size(len(values), size)
     text = np.empty((len(values), size), dtype=np.uint8)
     text[:, : len(prefix)] = np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
     rest = values
@@ -68,8 +67,19 @@ def decimal_strings(values: NDArray[np.uint64], width: int, *, prefix: str = "")
         numerals = _numerals(group).take(lower.view(np.int64), mode="clip")
         text[:, end - group : end].view(numerals.dtype)[:, 0] = numerals
         rest = upper
-    offsets = np.arange(len(values) + 1, dtype=np.int32) * np.int32(size)
-    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets.data), pa.py_buffer(text.data))
+    return joined(text)
+
+
+def joined(characters: NDArray[np.uint8]) -> pa.StringArray:
+    """One string for each row of ASCII characters.
+
+    Raises ValueError when the strings together exceed 2^31 - 1 bytes.
+    """
+    count, size = characters.shape
+    _check_size(count, size)
+    text = np.ascontiguousarray(characters)
+    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(size)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets.data), pa.py_buffer(text.data))
 
 
 def parsed(strings: Strings, width: int, *, prefix: str = "") -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
@@ -77,7 +87,7 @@ def parsed(strings: Strings, width: int, *, prefix: str = "") -> tuple[NDArray[n
 
     A string of another shape, or null, has the value 0.
     """
-    text, right_size = _bytes_of(strings, len(prefix) + width)
+    text, right_size = characters_of(strings, len(prefix) + width)
     valid = right_size & (text[:, : len(prefix)] == np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)).all(axis=1)
     values = np.zeros(len(text), dtype=np.uint64)
     for column in range(len(prefix), len(prefix) + width):
@@ -87,6 +97,22 @@ def parsed(strings: Strings, width: int, *, prefix: str = "") -> tuple[NDArray[n
         values += digit
     values[~valid] = 0
     return values, valid
+
+
+def characters_of(strings: Strings, size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The bytes of each string as a row, zeros if they are not `size` bytes, and whether they are; false for null."""
+    text = flat(strings)
+    if not len(text):
+        return np.empty((0, size), dtype=np.uint8), np.empty(0, dtype=np.bool_)
+    _, starts, data = text.buffers()
+    offsets = _numbers(starts, np.int32)[text.offset : text.offset + len(text) + 1]
+    characters = _numbers(data, np.uint8)
+    right_size = (np.diff(offsets) == size) & text.is_valid().to_numpy(zero_copy_only=False)
+    if right_size.all():
+        return characters[offsets[0] : offsets[-1]].reshape(-1, size), right_size
+    rows = np.zeros((len(text), size), dtype=np.uint8)
+    rows[right_size] = characters[offsets[:-1][right_size, None] + np.arange(size)]
+    return rows, right_size
 
 
 def flat(strings: Strings) -> pa.StringArray:
@@ -116,20 +142,9 @@ def _check_width(values: NDArray[np.uint64], width: int) -> None:
         raise ValueError(f"a value has more than {width} digits")
 
 
-def _bytes_of(strings: Strings, size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The bytes of each string as a row, zeros if they are not `size`, and whether they are."""
-    text = flat(strings)
-    if not len(text):
-        return np.empty((0, size), dtype=np.uint8), np.empty(0, dtype=np.bool_)
-    _, starts, data = text.buffers()
-    offsets = _numbers(starts, np.int32)[text.offset : text.offset + len(text) + 1]
-    characters = _numbers(data, np.uint8)
-    right_size = (np.diff(offsets) == size) & text.is_valid().to_numpy(zero_copy_only=False)
-    if right_size.all():
-        return characters[offsets[0] : offsets[-1]].reshape(-1, size), right_size
-    rows = np.zeros((len(text), size), dtype=np.uint8)
-    rows[right_size] = characters[offsets[:-1][right_size, None] + np.arange(size)]
-    return rows, right_size
+def _check_size(strings: int, size: int) -> None:
+    if strings * size > _LARGEST_OFFSET:
+        raise ValueError(f"{strings} strings of {size} bytes exceed one array")
 
 
 def _numbers(buffer: pa.Buffer | None, dtype: type[_Number]) -> NDArray[_Number]:

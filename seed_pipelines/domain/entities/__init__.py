@@ -2,13 +2,28 @@
 
 from typing import Final
 
+from seed_pipelines.domain.entities.account_categories import AccountCategories
 from seed_pipelines.domain.entities.bank_accounts import BankAccounts
+from seed_pipelines.domain.entities.consultants import Consultants
 from seed_pipelines.domain.entities.customers import Customers
 from seed_pipelines.domain.entities.entity import Column, Entity
+from seed_pipelines.domain.entities.financial_transactions import FinancialTransactions
 from seed_pipelines.domain.entities.installments import Installments
 from seed_pipelines.domain.entities.loans import Loans
+from seed_pipelines.domain.entities.suppliers import Suppliers
+from seed_pipelines.domain.entities.tenant_users import TenantUsers
 
-ENTITIES: Final[tuple[Entity, ...]] = (Customers(), BankAccounts(), Loans(), Installments())
+ENTITIES: Final[tuple[Entity, ...]] = (
+    TenantUsers(),
+    Customers(),
+    Consultants(),
+    BankAccounts(),
+    AccountCategories(),
+    Suppliers(),
+    Loans(),
+    Installments(),
+    FinancialTransactions(),
+)
 
 BY_NAME: Final = {entity.name: entity for entity in ENTITIES}
 

@@ -6,21 +6,18 @@ from typing import ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seed_pipelines.domain.brazil import cpf, digits, names, phone
 from seed_pipelines.domain.children import Rows
 from seed_pipelines.domain.dataset import Dataset
-from seed_pipelines.domain.entities.entity import Column, Entity, dates, invalid, labels, money, timestamps
-from seed_pipelines.domain.masking import Codes, Days, Digits, Vocabulary
+from seed_pipelines.domain.entities import person
+from seed_pipelines.domain.entities.entity import Column, Entity, dates, labels, money, timestamps
+from seed_pipelines.domain.masking import Codes, Days
 from seed_pipelines.domain.portfolio import Portfolio
 from seed_pipelines.domain.quantiles import amounts
 
-GENDERS: Final = ("F", "M")
 STATUSES: Final = ("ACTIVE", "BLOCKED", "DELINQUENT", "CANCELED")
 _STATUS_SHARES: Final = (86, 4, 7, 3)
-_GENDER_SHARES: Final = (515, 485)
 _EPOCH: Final = date(1970, 1, 1)
 _ADULT_YEARS: Final = 18
 _YEAR_DAYS: Final = 365
@@ -30,8 +27,6 @@ _SPREAD_YEARS: Final = 58
 _MASKED_DAYS: Final = 182
 """Birth dates are shifted by up to half a year, so everybody is drawn at least that much older than 18."""
 _LONGEST_RELATION_DAYS: Final = 12 * _YEAR_DAYS
-_EMAIL_NUMBERS: Final = 9
-_PHONE_DIGITS: Final = 8
 _DAY_SECONDS: Final = 86_400
 
 
@@ -58,36 +53,24 @@ class Customers(Entity):
         Column("registered_at", pa.timestamp("us", "UTC"), "When the relation began; after the 18th birthday."),
     )
     pii: ClassVar = {
-        "document_base": Digits(9, cpf.FORBIDDEN),
-        "given_name": Vocabulary((len(names.given_names("F")), len(names.given_names("M")))),
-        "first_surname": Vocabulary((len(names.surnames()),)),
-        "second_surname": Vocabulary((len(names.surnames()),)),
+        **person.DOCUMENT_PII,
+        **person.NAME_PII,
         "birth_day": Days(_MASKED_DAYS),
-        "email_number": Digits(_EMAIL_NUMBERS),
-        "phone_digits": Digits(_PHONE_DIGITS),
+        **person.EMAIL_PII,
+        **person.PHONE_PII,
     }
     unique = (("document_number",), ("email",))
 
     def draw(self, portfolio: Portfolio, rows: Rows) -> Codes:
         """Codes of the customers."""
         dataset, customers = portfolio.dataset, rows.customers
-        gender = self.stream(dataset, "gender").choice(customers, _GENDER_SHARES)
-        given = [
-            self.stream(dataset, f"given_name/{code}").below(customers, len(names.given_names(code)))
-            for code in GENDERS
-        ]
         born = birth_days(dataset, customers)
         return {
-            "document_base": cpf.base_of_index(self.unique_codes(dataset, "document_number", cpf.BASES, customers)),
-            "gender": gender,
-            "given_name": np.where(gender == 0, given[0], given[1] + np.uint64(len(names.given_names("F")))),
-            "first_surname": self.stream(dataset, "first_surname").below(customers, len(names.surnames())),
-            "second_surname": self.stream(dataset, "second_surname").below(customers, len(names.surnames())),
+            **person.draw_document(Customers, dataset, customers),
+            **person.draw_name(Customers, dataset, customers),
             "birth_day": born,
-            "email_number": self.unique_codes(dataset, "email", 10**_EMAIL_NUMBERS, customers),
-            "email_domain": self.stream(dataset, "email_domain").below(customers, len(names.EMAIL_DOMAINS)),
-            "area_code": self.stream(dataset, "area_code").choice(customers, phone.AREA_WEIGHTS),
-            "phone_digits": self.stream(dataset, "phone").below(customers, 10**_PHONE_DIGITS),
+            **person.draw_email(Customers, dataset, customers),
+            **person.draw_phone(Customers, dataset, customers),
             "status": statuses(dataset, customers),
             "income_cents": income_cents(dataset, customers),
             "registered_second": _registered(dataset, customers, born),
@@ -95,19 +78,15 @@ class Customers(Entity):
 
     def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:
         """The customers as they are loaded."""
-        given, first, second = codes["given_name"], codes["first_surname"], codes["second_surname"]
-        local_parts = names.email_local_parts(given, second)
-        numbers = digits.decimal_strings(codes["email_number"], _EMAIL_NUMBERS)
-        domains = labels(codes["email_domain"], tuple(f"@{domain}" for domain in names.EMAIL_DOMAINS))
         return self.batch(
             {
                 "id": self.ids(portfolio.dataset, rows),
-                "document_number": digits.decimal_strings(cpf.full(codes["document_base"]), 11),
-                "full_name": names.full_names(given, first, second),
-                "gender": labels(codes["gender"], GENDERS),
+                "document_number": person.document_number(codes),
+                "full_name": person.full_name(codes),
+                "gender": labels(codes["gender"], person.GENDERS),
                 "birth_date": dates(codes["birth_day"]),
-                "email": pc.binary_join_element_wise(local_parts, numbers, domains, ""),
-                "phone": phone.mobile_numbers(codes["area_code"], codes["phone_digits"]),
+                "email": person.email(codes),
+                "phone": person.phone_number(codes),
                 "status": labels(codes["status"], STATUSES),
                 "monthly_income": money(codes["income_cents"], 14),
                 "registered_at": timestamps(codes["registered_second"]),
@@ -115,13 +94,8 @@ class Customers(Entity):
         )
 
     def invalid_values(self, rows: pa.RecordBatch | pa.Table) -> Mapping[str, int]:
-        """CPF check digits, phone format, reserved e-mail domains, names."""
-        domains = pc.replace_substring_regex(rows.column("email"), r"^[^@]*@", "")
-        return {
-            "CPF with wrong check digits or equal digits": invalid(cpf.is_valid(rows.column("document_number"))),
-            "phone that is no Brazilian mobile number": invalid(phone.is_valid(rows.column("phone"))),
-            "e-mail outside the reserved domains": invalid(pc.is_in(domains, pa.array(names.EMAIL_DOMAINS))),
-        }
+        """CPF check digits, phone format, reserved e-mail domains."""
+        return person.invalid_people(rows)
 
 
 def statuses(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.uint8]:
@@ -156,16 +130,12 @@ def _registered(dataset: Dataset, customers: NDArray[np.uint64], born: NDArray[n
     days_ago = (((words >> np.uint64(32)) * (longest + np.uint64(1))) >> np.uint64(32)).astype(np.int64) + 1
     opening, hours = 8 * 3600, 12 * 3600
     second_of_day = (((words & np.uint64(0xFFFFFFFF)) * np.uint64(hours)) >> np.uint64(32)).astype(np.int64) + opening
-    return (_anchor_day(dataset) - days_ago) * _DAY_SECONDS + second_of_day
+    return (dataset.anchor_day - days_ago) * _DAY_SECONDS + second_of_day
 
 
 def anchor_second(dataset: Dataset) -> int:
     """The anchor's midnight, in seconds since 1970-01-01T00:00Z."""
-    return _anchor_day(dataset) * _DAY_SECONDS
-
-
-def _anchor_day(dataset: Dataset) -> int:
-    return (dataset.anchor_datetime.date() - _EPOCH).days
+    return dataset.anchor_day * _DAY_SECONDS
 
 
 def _latest_birth_day(dataset: Dataset) -> int:

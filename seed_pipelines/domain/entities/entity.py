@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seed_pipelines.domain.catalogue import MOST_CUSTOMERS, SLICES
 from seed_pipelines.domain.children import Rows
 from seed_pipelines.domain.coherence import Rule
 from seed_pipelines.domain.dataset import Dataset
@@ -53,6 +54,8 @@ class Entity(ABC):
     """Rows per row of the parent, on average, above which a manifest is refused."""
     fewest_per_parent: ClassVar[int] = 0
     """Likewise, below which it is refused."""
+    most_rows: ClassVar[int] = MOST_CUSTOMERS
+    """Rows above which a manifest is refused, of what hangs on nothing: as many as a profile has unique values for."""
     of_tenant: ClassVar[bool] = False
     """Whether the rows belong to the tenant itself: they are loaded before all others, and kept while referred to."""
     requires: ClassVar[Mapping[str, int]] = {}
@@ -98,17 +101,35 @@ class Entity(ABC):
     @classmethod
     def ids(cls, dataset: Dataset, rows: Rows) -> pa.FixedSizeBinaryArray:
         """The ids of the rows."""
-        return row_ids(dataset.tag, rows.customers, rows.ordinals, cls.stream(dataset, "id"))
+        return row_ids(
+            dataset.tag, rows.customers, rows.ordinals, id_stream(dataset, cls.name, of_tenant=cls.of_tenant)
+        )
 
     @classmethod
-    def unique_codes(cls, dataset: Dataset, column: str, size: int, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Codes in [0, size), a different one for each number of a row in every profile of the tenant and environment."""
+    def unique_codes(
+        cls, dataset: Dataset, column: str, size: int, numbers: NDArray[np.uint64], *, most: int = MOST_CUSTOMERS
+    ) -> NDArray[np.uint64]:
+        """Codes in [0, size), a different one for each number below `most` in every profile of the tenant and environment.
+
+        Raises ValueError where `size` is too small for `most` numbers in each profile, or a number is not below `most`.
+        """
+        if most * SLICES > size or (len(numbers) and int(numbers.max()) >= most):
+            raise ValueError(f"{cls.name}.{column}: {size} codes do not suffice for the numbers of every profile")
         key = derive_key(dataset.permutation_key, cls.name, column)
-        return AffinePermutation.of(key, size).apply(numbers + np.uint64(dataset.first_unique_index))
+        return AffinePermutation.of(key, size).apply(numbers + np.uint64(dataset.slice_number * most))
 
     def batch(self, values: Mapping[str, pa.Array]) -> pa.RecordBatch:
         """A record batch of the entity's schema from its columns by name."""
         return pa.RecordBatch.from_arrays([values[column.name] for column in self.columns], schema=self.schema)
+
+
+def id_stream(dataset: Dataset, entity: str, *, of_tenant: bool) -> Stream:
+    """What the keyed bits of an entity's ids are drawn from.
+
+    Those of an entity of the tenant do not depend on the generator's version: its rows are updated in place, while rows of
+    shards that another version made still refer to them.
+    """
+    return Stream.of(dataset.permutation_key if of_tenant else dataset.seed_key, entity, "id")
 
 
 def tenant_row_of(portfolio: Portfolio, entity: str, customers: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -125,7 +146,8 @@ def tenant_ids(
     """The ids of rows of an entity of the tenant; null where absent, and everywhere if the entity is not seeded."""
     if entity not in portfolio.counts:
         return pa.nulls(len(numbers), pa.binary(16))
-    ids = row_ids(portfolio.dataset.tag, numbers, np.zeros_like(numbers), portfolio.dataset.stream(entity, "id"))
+    stream = id_stream(portfolio.dataset, entity, of_tenant=True)
+    ids = row_ids(portfolio.dataset.tag, numbers, np.zeros_like(numbers), stream)
     return ids if absent is None else ids_where(~absent, ids)
 
 
@@ -155,6 +177,11 @@ def money(cents: NDArray[Any], precision: int) -> pa.Decimal128Array:
 def labels(codes: NDArray[Any], names: tuple[str, ...]) -> pa.StringArray:
     """The name at each code."""
     return pa.array(names, pa.string()).take(pa.array(codes))
+
+
+def outside(values: pa.Array | pa.ChunkedArray, names: tuple[str, ...]) -> int:
+    """How many are none of the names, or null."""
+    return invalid(pc.is_in(values, pa.array(names, pa.string())))
 
 
 def invalid(valid: pa.BooleanArray | pa.ChunkedArray) -> int:
