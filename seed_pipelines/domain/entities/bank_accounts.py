@@ -65,15 +65,13 @@ class BankAccounts(Entity):
         dataset, counters = portfolio.dataset, rows.counters
         index = (rows.customers + np.uint64(dataset.first_unique_index)) * np.uint64(_SLOTS) + rows.ordinals
         space = AffinePermutation.of(derive_key(dataset.permutation_key, self.name, "account"), _SLOTS * 10**9)
-        owner_status = statuses(dataset, rows.customers)
-        blocked = self.stream(dataset, "status").below(counters, 1000) < _BLOCKED_PER_MILLE
-        blocked |= np.isin(owner_status, [STATUSES.index("BLOCKED"), STATUSES.index("CANCELED")])
+        owner_is_gone = statuses(dataset, rows.customers) == STATUSES.index("CANCELED")
         balance = amounts("account_balance", self.stream(dataset, "balance").words(counters))
         return {
             "branch_account": space.apply(index),
-            "account_type": self.stream(dataset, "account_type").choice(counters, _TYPE_SHARES),
-            "blocked": blocked.astype(np.uint8),
-            "balance_cents": np.where(owner_status == STATUSES.index("CANCELED"), 0, balance),
+            "account_type": account_types(dataset, rows),
+            "blocked": blocked(dataset, rows).astype(np.uint8),
+            "balance_cents": np.where(owner_is_gone, 0, balance),
             "opened_second": opened_seconds(dataset, rows),
         }
 
@@ -106,10 +104,22 @@ class BankAccounts(Entity):
         }
 
 
+def account_types(dataset: Dataset, accounts: Rows) -> NDArray[np.uint8]:
+    """Positions in ACCOUNT_TYPES of the accounts."""
+    return dataset.stream(BankAccounts.name, "account_type").choice(accounts.counters, _TYPE_SHARES)
+
+
+def blocked(dataset: Dataset, accounts: Rows) -> NDArray[np.bool_]:
+    """Which accounts are blocked: some, and all of blocked and canceled customers."""
+    owner_status = statuses(dataset, accounts.customers)
+    some = dataset.stream(BankAccounts.name, "status").below(accounts.counters, 1000) < _BLOCKED_PER_MILLE
+    return some | np.isin(owner_status, [STATUSES.index("BLOCKED"), STATUSES.index("CANCELED")])
+
+
 def opened_seconds(dataset: Dataset, accounts: Rows) -> NDArray[np.int64]:
-    """Seconds since 1970-01-01T00:00Z at which accounts were opened: the first of a customer soon after the registration."""
+    """Seconds since 1970-01-01T00:00Z at which the accounts were opened, before the anchor's midnight."""
     registered = registration_seconds(dataset, accounts.customers)
-    words = BankAccounts.stream(dataset, "opened_at").words(accounts.counters) >> np.uint64(32)
+    words = dataset.stream(BankAccounts.name, "opened_at").words(accounts.counters) >> np.uint64(32)
     since = (anchor_second(dataset) - registered).astype(np.uint64)
     longest = np.where(accounts.ordinals == 0, np.minimum(since, np.uint64(_FIRST_ACCOUNT_SECONDS)), since)
     return registered + ((words * longest) >> np.uint64(32)).astype(np.int64)
