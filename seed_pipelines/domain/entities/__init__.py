@@ -9,6 +9,7 @@ from seed_pipelines.domain.entities.customers import Customers
 from seed_pipelines.domain.entities.entity import Column, Entity
 from seed_pipelines.domain.entities.financial_transactions import FinancialTransactions
 from seed_pipelines.domain.entities.installments import Installments
+from seed_pipelines.domain.entities.limits import Limits
 from seed_pipelines.domain.entities.loans import Loans
 from seed_pipelines.domain.entities.suppliers import Suppliers
 from seed_pipelines.domain.entities.tenant_users import TenantUsers
@@ -23,6 +24,7 @@ ENTITIES: Final[tuple[Entity, ...]] = (
     Loans(),
     Installments(),
     FinancialTransactions(),
+    Limits(),
 )
 
 BY_NAME: Final = {entity.name: entity for entity in ENTITIES}
