@@ -1,0 +1,132 @@
+"""Rows of the tenant itself: with the first shard, carried by another that comes before it, kept while referred to."""
+
+from typing import Final
+from uuid import UUID
+
+import pytest
+
+from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.domain.plan import Plan
+from seed_pipelines.seeding.checking import check
+from seed_pipelines.seeding.generation import generate
+from seed_pipelines.seeding.loading import load
+from seed_pipelines.seeding.planning import against_loaded
+from seed_pipelines.seeding.purging import purge
+from seed_pipelines.seeding.rehearsal import rehearse
+from seed_pipelines.seeding.reporting import summarize
+from seed_pipelines.seeding.seed_run import Session, enter
+from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest
+
+CAPS: Final = {
+    "tenant_users": 20,
+    "customers": 9_000,
+    "consultants": 40,
+    "bank_accounts": 9_000,
+    "suppliers": 60,
+    "loans": 9_000,
+    "installments": 27_000,
+}
+
+
+@pytest.fixture
+def sharded(world: World) -> World:
+    world.catalogue = catalogue(rows_per_shard=9_000)
+    return world
+
+
+def wanted(world: World, **caps: int) -> Manifest:
+    volumetry = {name: {"cap": caps.get(name, cap)} for name, cap in CAPS.items() if caps.get(name) != 0}
+    return manifest(in_catalogue=world.catalogue, volumetry=volumetry)
+
+
+def entered(world: World, asked: Manifest, origin: str = "run-1") -> Session:
+    world.finished.update({"run-1", "run-2", "run-3"} - {origin})
+    return enter(world.services, world.request(asked, origin=origin))
+
+
+def seeded(world: World, asked: Manifest, origin: str = "run-1") -> Session:
+    session = entered(world, asked, origin)
+    for shard in session.plan.shards:
+        for entity in session.plan.entities_of(shard):
+            generate(session, entity, shard)
+        load(session, shard)
+    return session
+
+
+def ids(world: World, entity: str) -> list[str]:
+    return [str(UUID(bytes=row["id"])) for row in world.tables.rows.get((TENANT.tenant_id, entity), [])]
+
+
+def test_they_belong_to_the_first_shard_alone(sharded: World) -> None:
+    session = seeded(sharded, wanted(sharded))
+    first, *others = session.plan.shards
+    assert first.rows["suppliers"] == 60
+    assert others
+    assert not any("suppliers" in shard.rows for shard in others)
+    assert len(ids(sharded, "suppliers")) == 60
+    for shard in session.plan.shards:
+        assert all(result.passed for result in check(session, shard))
+
+
+def test_a_shard_that_comes_first_carries_them(sharded: World) -> None:
+    session = entered(sharded, wanted(sharded))
+    last = session.plan.shards[-1]
+    for entity in session.plan.entities_of(last):
+        generate(session, entity, last)
+    load(session, last)
+    assert len(ids(sharded, "consultants")) == 40
+    assert all(result.passed for result in check(session, last))
+    assert summarize(session).rows["consultants"] == 0, "their own shard is not loaded yet"
+
+
+def test_once_their_shard_is_loaded_nothing_carries_them_again(sharded: World) -> None:
+    session = seeded(sharded, wanted(sharded))
+    sharded.tables.rows[TENANT.tenant_id, "suppliers"].clear()
+    sharded.tables.known.pop()
+    load(session, session.plan.shards[-1])
+    assert ids(sharded, "suppliers") == []
+
+
+def test_fewer_of_them_remove_the_surplus_and_keep_the_others(sharded: World) -> None:
+    seeded(sharded, wanted(sharded))
+    before = ids(sharded, "suppliers")
+    seeded(sharded, wanted(sharded, suppliers=25), "run-2")
+    assert ids(sharded, "suppliers") == before[:25]
+
+
+def test_an_entity_that_is_no_longer_named_goes(sharded: World) -> None:
+    seeded(sharded, wanted(sharded))
+    seeded(sharded, wanted(sharded, suppliers=0), "run-2")
+    assert ids(sharded, "suppliers") == []
+    assert len(ids(sharded, "tenant_users")) == 20
+
+
+def test_the_digest_does_not_depend_on_shards_and_is_that_of_a_dry_run(world: World) -> None:
+    digests = set()
+    for number, rows_per_shard in enumerate((1_000_000, 9_000), start=1):
+        world.catalogue = catalogue(rows_per_shard=rows_per_shard)
+        session = seeded(world, wanted(world), f"run-{number}")
+        digests.add(summarize(session).digest)
+    rehearsal = rehearse(world.services, world.request(wanted(world)), str(world.directory / "dry"))
+    assert rehearsal.passed, [result for result in rehearsal.results if not result.passed]
+    assert digests == {rehearsal.digest}
+
+
+def test_a_plan_names_the_rows_of_the_tenant_that_would_change(sharded: World) -> None:
+    seeded(sharded, wanted(sharded))
+    same = against_loaded(sharded.services, Plan.of(wanted(sharded), sharded.catalogue))
+    assert all(change.is_empty for change in same.values())
+    fewer = against_loaded(sharded.services, Plan.of(wanted(sharded, suppliers=25), sharded.catalogue))
+    assert (fewer["suppliers"].removed, fewer["suppliers"].unchanged) == (35, 25)
+    gone = against_loaded(sharded.services, Plan.of(wanted(sharded, suppliers=0), sharded.catalogue))
+    assert gone["suppliers"].removed == 60
+
+
+def test_a_purge_takes_them_too(sharded: World) -> None:
+    session = seeded(sharded, wanted(sharded))
+    session.finish("succeeded")
+    sharded.control.granted = frozenset({"seed-admin"})
+    origin = str(UUID(int=1))
+    deleted = purge(sharded.services, TENANT.tenant_id, "staging", "default", origin)
+    assert deleted["suppliers"] == 60
+    assert ids(sharded, "suppliers") == []
