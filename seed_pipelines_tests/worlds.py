@@ -43,6 +43,16 @@ def manifest(
     return read_manifest(document, limits, GENERATED)
 
 
+def manifest_of_every_entity(
+    customers: int = 100, *, in_catalogue: Catalogue | None = None, **changes: Any
+) -> Manifest:
+    """A manifest that names all entities there are, in the proportions of the packaged catalogue."""
+    caps = Catalogue.packaged().entities
+    per_customer = caps["customers"].base
+    volumetry = {e.name: {"cap": max(1, caps[e.name].base * customers // per_customer)} for e in GENERATED}
+    return manifest(in_catalogue=in_catalogue, **{"volumetry": volumetry, **changes})
+
+
 @dataclass
 class World:
     """Fakes, a clock that stands still, and the requests that fit them."""

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Final
 
-from seed_pipelines.domain.brazil.names import VOCABULARY_VERSION
+from seed_pipelines.domain.brazil.vocabularies import VOCABULARY_VERSION
 from seed_pipelines.domain.catalogue import MOST_CUSTOMERS, Catalogue
 from seed_pipelines.domain.ids import dataset_tag
 from seed_pipelines.domain.manifest import Manifest

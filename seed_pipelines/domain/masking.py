@@ -95,6 +95,25 @@ class Days(PiiClass):
         return shifted
 
 
+@dataclass(frozen=True)
+class Redrawn(PiiClass):
+    """Numbers in [0, size), each replaced by another one that is as likely as any; what is drawn is not kept unique."""
+
+    size: int
+    apart: int = 1
+    """How far from the old number the new one lies at least, the range taken as a circle."""
+
+    def mask(self, key: bytes, tweak: bytes) -> Mask:
+        """A stream of steps round the circle under the field's key."""
+        stream = Stream.of(key + tweak, "redrawn")
+
+        def redrawn(codes: Column, rows: Rows) -> Column:
+            steps = stream.below(rows.counters, self.size - 2 * self.apart + 1) + np.uint64(self.apart)
+            return (codes.astype(np.uint64) + steps) % np.uint64(self.size)
+
+        return redrawn
+
+
 class MaskedEntity(Protocol):
     """What masking needs to know of an entity."""
 

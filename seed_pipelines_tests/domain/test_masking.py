@@ -11,13 +11,14 @@ from seed_pipelines.domain.masking import (
     Digits,
     Masker,
     MaskingKeys,
+    Redrawn,
     Vocabulary,
     fields_of,
     unmasked_batch,
 )
 from seed_pipelines.domain.plan import Plan
 from seed_pipelines_tests.fakes import FakeKeys
-from seed_pipelines_tests.worlds import catalogue, manifest
+from seed_pipelines_tests.worlds import catalogue, manifest_of_every_entity
 
 NAMES = ("tenant-a", "staging", "v1")
 ROWS = one_each(0, 5000)
@@ -48,8 +49,22 @@ def test_days_move_within_their_span_and_never_stay() -> None:
     assert set(shifts.tolist()) == set(range(-10, 11)) - {0}
 
 
-@pytest.mark.parametrize("pii", [Digits(8), Vocabulary((400,)), Days(182)])
-def test_another_key_or_another_place_masks_differently(pii: Digits | Vocabulary | Days) -> None:
+def test_redrawn_numbers_are_any_others_and_apart() -> None:
+    old = np.full(50_000, 97)
+    new = Redrawn(100, apart=5).mask(b"k" * 32, b"t")(old, one_each(0, 50_000))
+    assert set(new.tolist()) == {*range(2, 93)}
+    assert np.bincount(new)[2:93].min() > 0.8 * 50_000 / 91
+
+
+def test_the_smallest_distance_on_the_circle_is_possible() -> None:
+    old = np.arange(3)
+    masked = Redrawn(3).mask(b"k" * 32, b"t")(old, one_each(0, 3))
+    assert not np.any(masked == old)
+    assert set(masked.tolist()) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("pii", [Digits(8), Vocabulary((400,)), Days(182), Redrawn(1000)])
+def test_another_key_or_another_place_masks_differently(pii: Digits | Vocabulary | Days | Redrawn) -> None:
     codes = np.arange(200, dtype=np.uint64)
     one = pii.mask(b"k" * 32, b"tenant-a")(codes, one_each(0, 200))
     assert not np.array_equal(one, pii.mask(b"l" * 32, b"tenant-a")(codes, one_each(0, 200)))
@@ -83,7 +98,7 @@ def test_fields_name_every_pii_code_once() -> None:
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
 def test_no_kind_of_pii_is_left_as_it_was_drawn(entity: Entity) -> None:
     limits = catalogue()
-    plan = Plan.of(manifest(5000, 6000, in_catalogue=limits), limits)
+    plan = Plan.of(manifest_of_every_entity(5000, in_catalogue=limits), limits)
     wanted = next(found for found in plan.entities if found.name == entity.name)
     rows = plan.entity_rows(wanted, 0, 5000)
     masked, drawn = (
@@ -92,7 +107,7 @@ def test_no_kind_of_pii_is_left_as_it_was_drawn(entity: Entity) -> None:
     )
     kinds: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
     for column in wanted.columns:
-        alike = np.asarray(masked.column(column.name).to_pandas() == drawn.column(column.name).to_pandas())
+        alike = masked.column(column.name).to_numpy(False) == drawn.column(column.name).to_numpy(False)
         if column.pii:
             kinds[column.pii] = kinds.get(column.pii, np.ones(len(alike), dtype=bool)) & alike
         elif not column.name.endswith("check_digit"):

@@ -91,7 +91,7 @@ def test_columns_are_described_with_their_constraints_and_masking(entity: Entity
 
     for column, shown in zip(entity.columns, schema.columns, strict=True):
         assert shown.description == column.description
-        assert not shown.constraints.nullable
+        assert shown.constraints.nullable == column.nullable
         assert bool(shown.tags) == bool(column.pii)
     assert schema.columns[0].type == "uuid"
     assert schema.columns[0].constraints.unique

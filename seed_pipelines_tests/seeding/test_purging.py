@@ -28,7 +28,8 @@ def test_rows_checkpoints_and_files_go_and_the_lease_comes_back(world: World) ->
     session = seeded(world)
     world.control.granted = frozenset({"seed-admin"})
     assert loaded_dataset(world.services, *WHICH).rows == {"customers": 100, "bank_accounts": 120}
-    assert purge(world.services, *WHICH, str(uuid4())) == {"customers": 100, "bank_accounts": 120}
+    deleted = purge(world.services, *WHICH, str(uuid4()))
+    assert {name: rows for name, rows in deleted.items() if rows} == {"customers": 100, "bank_accounts": 120}
     assert loaded_dataset(world.services, *WHICH).rows == {}
     assert world.control.leases == {}
     with pytest.raises(ParquetMismatch):

@@ -3,16 +3,15 @@
 Given names have one numbering: those of women first, then those of men, each sorted by code point.
 """
 
-import csv
-import hashlib
 from functools import cache
-from importlib import resources
 from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from seed_pipelines.domain.brazil.vocabularies import entries
 
 Gender = Literal["F", "M"]
 
@@ -26,21 +25,8 @@ EMAIL_DOMAINS: Final = (
 """Domains that no mail reaches: reserved by RFC 2606, section 3, and names below them."""
 
 
-def _rows(name: str) -> tuple[dict[str, str], ...]:
-    text = resources.files(__package__).joinpath("data", name).read_text(encoding="utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return tuple(csv.DictReader(lines, delimiter="\t"))
-
-
-_GIVEN: Final = _rows("given_names.v1.tsv")
-_SURNAMES: Final = _rows("surnames.v1.tsv")
-
-VOCABULARY_VERSION: Final = hashlib.sha256(
-    "\n".join("\t".join(row.values()) for row in (*_GIVEN, *_SURNAMES)).encode()
-).hexdigest()
-"""SHA-256 of the vocabularies' content, without the comments in their files."""
-
-
+_GIVEN: Final = entries("given_names.v1.tsv")
+_SURNAMES: Final = entries("surnames.v1.tsv")
 _SURNAME_KINDS: Final = np.unique([row["slug"] for row in _SURNAMES], return_inverse=True)[1].astype(np.uint16)
 """A number for each surname, the same for surnames that differ in a particle."""
 

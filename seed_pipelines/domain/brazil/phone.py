@@ -1,7 +1,6 @@
 """Mobile numbers in E.164: +55, area code, 9 and eight digits (Anatel, Resolução 749/2022).
 
-Each state weighs its population in thousands (IBGE, Censo 2022); the split among the area codes of a state
-is a rounded estimate.
+Each state weighs its population; the split among the area codes of a state is a rounded estimate.
 """
 
 from typing import Final
@@ -11,46 +10,47 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seed_pipelines.domain.brazil.digits import Strings, decimal_strings, parsed
+from seed_pipelines.domain.brazil.states import STATES
 
 _SUBSCRIBER_DIGITS: Final = 8
 _DIGITS: Final = 13
-_STATES: Final[dict[str, tuple[int, dict[int, int]]]] = {
-    "SP": (44_411, {11: 49, 12: 6, 13: 5, 14: 5, 15: 7, 16: 7, 17: 5, 18: 4, 19: 12}),
-    "RJ": (16_055, {21: 78, 22: 11, 24: 11}),
-    "ES": (3_834, {27: 82, 28: 18}),
-    "MG": (20_540, {31: 37, 32: 11, 33: 8, 34: 13, 35: 14, 37: 8, 38: 9}),
-    "PR": (11_444, {41: 35, 42: 10, 43: 19, 44: 17, 45: 13, 46: 6}),
-    "SC": (7_610, {47: 47, 48: 31, 49: 22}),
-    "RS": (10_883, {51: 55, 53: 10, 54: 20, 55: 15}),
-    "DF": (2_817, {61: 100}),
-    "GO": (7_056, {61: 14, 62: 62, 64: 24}),
-    "TO": (1_511, {63: 100}),
-    "MT": (3_659, {65: 55, 66: 45}),
-    "MS": (2_757, {67: 100}),
-    "AC": (830, {68: 100}),
-    "RO": (1_581, {69: 100}),
-    "BA": (14_142, {71: 30, 73: 14, 74: 13, 75: 25, 77: 18}),
-    "SE": (2_210, {79: 100}),
-    "PE": (9_059, {81: 75, 87: 25}),
-    "AL": (3_128, {82: 100}),
-    "PB": (3_975, {83: 100}),
-    "RN": (3_303, {84: 100}),
-    "CE": (8_795, {85: 61, 88: 39}),
-    "PI": (3_271, {86: 67, 89: 33}),
-    "PA": (8_121, {91: 57, 93: 17, 94: 26}),
-    "AM": (3_942, {92: 84, 97: 16}),
-    "RR": (637, {95: 100}),
-    "AP": (734, {96: 100}),
-    "MA": (6_777, {98: 53, 99: 47}),
+_SHARES: Final[dict[str, dict[int, int]]] = {
+    "SP": {11: 49, 12: 6, 13: 5, 14: 5, 15: 7, 16: 7, 17: 5, 18: 4, 19: 12},
+    "RJ": {21: 78, 22: 11, 24: 11},
+    "ES": {27: 82, 28: 18},
+    "MG": {31: 37, 32: 11, 33: 8, 34: 13, 35: 14, 37: 8, 38: 9},
+    "PR": {41: 35, 42: 10, 43: 19, 44: 17, 45: 13, 46: 6},
+    "SC": {47: 47, 48: 31, 49: 22},
+    "RS": {51: 55, 53: 10, 54: 20, 55: 15},
+    "DF": {61: 100},
+    "GO": {61: 14, 62: 62, 64: 24},
+    "TO": {63: 100},
+    "MT": {65: 55, 66: 45},
+    "MS": {67: 100},
+    "AC": {68: 100},
+    "RO": {69: 100},
+    "BA": {71: 30, 73: 14, 74: 13, 75: 25, 77: 18},
+    "SE": {79: 100},
+    "PE": {81: 75, 87: 25},
+    "AL": {82: 100},
+    "PB": {83: 100},
+    "RN": {84: 100},
+    "CE": {85: 61, 88: 39},
+    "PI": {86: 67, 89: 33},
+    "PA": {91: 57, 93: 17, 94: 26},
+    "AM": {92: 84, 97: 16},
+    "RR": {95: 100},
+    "AP": {96: 100},
+    "MA": {98: 53, 99: 47},
 }
-"""State -> population in thousands, and area code -> its percentage of the state."""
+"""State -> area code -> its percentage of the state's population."""
 
 
 def _weights() -> dict[int, int]:
     weights: dict[int, int] = {}
-    for population, shares in _STATES.values():
+    for state, shares in _SHARES.items():
         for code, share in shares.items():
-            weights[code] = weights.get(code, 0) + population * share
+            weights[code] = weights.get(code, 0) + STATES[state].population * share
     return dict(sorted(weights.items()))
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from seed_pipelines.domain.entities.account_categories import AccountCategories
+from seed_pipelines.domain.entities.addresses import Addresses
 from seed_pipelines.domain.entities.bank_accounts import BankAccounts
 from seed_pipelines.domain.entities.consultants import Consultants
 from seed_pipelines.domain.entities.customers import Customers
@@ -17,6 +18,7 @@ from seed_pipelines.domain.entities.tenant_users import TenantUsers
 ENTITIES: Final[tuple[Entity, ...]] = (
     TenantUsers(),
     Customers(),
+    Addresses(),
     Consultants(),
     BankAccounts(),
     AccountCategories(),

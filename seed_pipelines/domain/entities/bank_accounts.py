@@ -13,8 +13,7 @@ from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.entities.customers import (
     STATUSES,
     Customers,
-    anchor_second,
-    registration_seconds,
+    beginnings,
     statuses,
 )
 from seed_pipelines.domain.entities.entity import Column, Entity, invalid, labels, money, timestamps
@@ -32,7 +31,7 @@ _BRANCH_DIGITS: Final = 4
 _ACCOUNT_DIGITS: Final = 8
 _ACCOUNTS: Final = 10**_ACCOUNT_DIGITS
 _FIRST_ACCOUNT_SECONDS: Final = 4 * 3600
-"""The first account is opened soon after the relation begins; 32-bit words times seconds since then fit 64 bits."""
+"""The first account is opened soon after the relation begins."""
 _SLOTS: Final = 1000
 """Account numbers set aside for each customer index."""
 
@@ -118,8 +117,5 @@ def blocked(dataset: Dataset, accounts: Rows) -> NDArray[np.bool_]:
 
 def opened_seconds(dataset: Dataset, accounts: Rows) -> NDArray[np.int64]:
     """Seconds since 1970-01-01T00:00Z at which the accounts were opened, before the anchor's midnight."""
-    registered = registration_seconds(dataset, accounts.customers)
-    words = dataset.stream(BankAccounts.name, "opened_at").words(accounts.counters) >> np.uint64(32)
-    since = (anchor_second(dataset) - registered).astype(np.uint64)
-    longest = np.where(accounts.ordinals == 0, np.minimum(since, np.uint64(_FIRST_ACCOUNT_SECONDS)), since)
-    return registered + ((words * longest) >> np.uint64(32)).astype(np.int64)
+    words = dataset.stream(BankAccounts.name, "opened_at").words(accounts.counters)
+    return beginnings(dataset, accounts, words, first_within=_FIRST_ACCOUNT_SECONDS)

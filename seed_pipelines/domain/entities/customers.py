@@ -108,6 +108,11 @@ def income_cents(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.
     return amounts("monthly_income", dataset.stream(Customers.name, "monthly_income").words(customers))
 
 
+def areas(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Positions in `phone.AREA_CODES` of the customers; masking keeps the area code."""
+    return person.draw_areas(Customers, dataset, customers)
+
+
 def birth_days(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Days since 1970-01-01 on which the customers were born, before masking: most in their twenties to forties."""
     years = (_RAMP_YEARS, _SPREAD_YEARS, _SPREAD_YEARS)
@@ -121,6 +126,17 @@ def birth_days(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.in
 def registration_seconds(dataset: Dataset, customers: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Seconds since 1970-01-01T00:00Z at which the relations began, in the banking hours of some day."""
     return _registered(dataset, customers, birth_days(dataset, customers))
+
+
+def beginnings(dataset: Dataset, rows: Rows, words: NDArray[np.uint64], *, first_within: int) -> NDArray[np.int64]:
+    """Seconds since 1970-01-01T00:00Z at which what hangs on customers began, from a uniform 64-bit word for each row.
+
+    A customer's first row begins at most `first_within` seconds after the relation, the others until the anchor.
+    """
+    registered = registration_seconds(dataset, rows.customers)
+    since = (anchor_second(dataset) - registered).astype(np.uint64)
+    longest = np.where(rows.ordinals == 0, np.minimum(since, np.uint64(first_within)), since)
+    return registered + ((words >> np.uint64(32)) * longest >> np.uint64(32)).astype(np.int64)
 
 
 def _registered(dataset: Dataset, customers: NDArray[np.uint64], born: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -58,10 +58,15 @@ def draw_email(entity: type[Entity], dataset: Dataset, numbers: Numbers) -> Code
     }
 
 
+def draw_areas(entity: type[Entity], dataset: Dataset, numbers: Numbers) -> NDArray[np.uint8]:
+    """Positions in `phone.AREA_CODES`, by population; masking keeps them."""
+    return entity.stream(dataset, "area_code").choice(numbers, phone.AREA_WEIGHTS)
+
+
 def draw_phone(entity: type[Entity], dataset: Dataset, numbers: Numbers) -> Codes:
     """An area code, and eight digits."""
     return {
-        "area_code": entity.stream(dataset, "area_code").choice(numbers, phone.AREA_WEIGHTS),
+        "area_code": draw_areas(entity, dataset, numbers),
         "phone_digits": entity.stream(dataset, "phone").below(numbers, 10**_PHONE_DIGITS),
     }
 

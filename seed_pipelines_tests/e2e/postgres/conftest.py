@@ -86,8 +86,8 @@ def stack(migrated: Server) -> Iterator[Server]:
     yield migrated
     with migrated.superuser() as connection:
         connection.execute(
-            "TRUNCATE banking.customer, banking.bank_account, seed.shard_checkpoint, seed.seed_run, seed.shard_report,"
-            " seed.lease"
+            "TRUNCATE banking.customer, banking.address, banking.bank_account, seed.shard_checkpoint, seed.seed_run,"
+            " seed.shard_report, seed.lease"
         )
 
 

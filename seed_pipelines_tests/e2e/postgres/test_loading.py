@@ -265,7 +265,7 @@ def test_duplicates_and_orphans_are_counted(stack: Server, data: Database, lease
         assert orphans(data, tenant_id, BANK_ACCOUNTS, CUSTOMERS, "customer_id", LOW, END) == 1
     finally:
         with stack.superuser() as connection:
-            connection.execute("TRUNCATE banking.customer, banking.bank_account")
+            connection.execute("TRUNCATE banking.customer, banking.address, banking.bank_account")
             connection.execute(
                 "ALTER TABLE banking.customer ADD CONSTRAINT customer_document_number_key UNIQUE (tenant_id, document_number)"
             )

@@ -162,7 +162,7 @@ class Staging:
         """Take away what runs left: rows, checkpoints, leases, records of runs, files."""
         with self.superuser() as connection:
             connection.execute(
-                "TRUNCATE banking.customer, banking.bank_account, seed.shard_checkpoint, seed.seed_run,"
+                "TRUNCATE banking.customer, banking.address, banking.bank_account, seed.shard_checkpoint, seed.seed_run,"
                 " seed.shard_report, seed.lease"
             )
         for path in self.data_dir.iterdir():

@@ -14,7 +14,6 @@ import pytest
 from dagster import DagsterInstance
 
 from seed_pipelines.adapters.row_files import RowFile, RowFileKey
-from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.errors import DatabaseUnavailable, LeaseLost, ParquetMismatch, StorageUnavailable, VaultUnavailable
 from seed_pipelines.orchestration.resources import SeedingFromSettings
@@ -68,7 +67,7 @@ class Steps:
     def generated(self, customers: int, services: Services | None = None) -> Session:
         """A seed run whose Parquet files are written, and nothing more."""
         session = self.enter(customers, services)
-        for entity in ENTITIES:
+        for entity in session.plan.entities:
             generate(session, entity, session.plan.shards[0])
         return session
 
@@ -169,7 +168,7 @@ class TestVault:
     def test_sealed_between_steps(self, steps: Steps) -> None:
         """The process that has its keys ends its work; a step in a new process is refused before it writes anything."""
         session = steps.enter(90)
-        customers, accounts = ENTITIES
+        customers, accounts = session.plan.entities
         generate(session, customers, session.plan.shards[0])
         before = steps.staging.contents()
         with steps.staging.vault_sealed():
@@ -255,7 +254,7 @@ class TestDisk:
         session = steps.enter(90)
         before = steps.staging.contents()
         with pytest.raises(StorageUnavailable, match="s3://no-such-bucket"):
-            generate(session, ENTITIES[0], session.plan.shards[0])
+            generate(session, session.plan.entities[0], session.plan.shards[0])
         assert steps.staging.contents() == before
 
 
