@@ -33,6 +33,11 @@ def days(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(column.cast(pa.int32()).fill_null(0), dtype=np.int64)
 
 
+def microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Microseconds since 1970-01-01T00:00Z of a timestamp column; 0 for null."""
+    return np.asarray(column.cast(pa.int64()).fill_null(0), dtype=np.int64)
+
+
 def present(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Where a column is not null."""
     return np.asarray(column.is_valid())

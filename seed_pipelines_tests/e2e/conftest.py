@@ -6,15 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.local.environment import stack_environment
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.s3_server import find_emulator
 from seed_pipelines.local.stack import LocalStack, Purpose
 
 PROJECT_DIR = Path(__file__).parents[2]
+
+EMPTY_EVERYTHING: Final = (
+    f"TRUNCATE {', '.join(entity.table for entity in ENTITIES)},"
+    " seed.shard_checkpoint, seed.seed_run, seed.shard_report, seed.lease"
+)
+"""Takes away whatever runs leave in a database."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from seed_pipelines.domain.entities.account_categories import AccountCategories
 from seed_pipelines.domain.entities.addresses import Addresses
 from seed_pipelines.domain.entities.bank_accounts import BankAccounts
 from seed_pipelines.domain.entities.consultants import Consultants
+from seed_pipelines.domain.entities.contracts import Contracts
 from seed_pipelines.domain.entities.customers import Customers
 from seed_pipelines.domain.entities.entity import Column, Entity
 from seed_pipelines.domain.entities.financial_transactions import FinancialTransactions
@@ -27,6 +28,7 @@ ENTITIES: Final[tuple[Entity, ...]] = (
     Installments(),
     FinancialTransactions(),
     Limits(),
+    Contracts(),
 )
 
 BY_NAME: Final = {entity.name: entity for entity in ENTITIES}

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
-from seed_pipelines.domain.coherence import Landed, Rule, cents, equals, joined, offending
+from seed_pipelines.domain.coherence import Landed, Rule, cents, equals, joined, microseconds, offending
 from seed_pipelines.domain.portfolio import CUSTOMERS
 
 LIMITS: Final = "limits"
@@ -18,7 +16,7 @@ def _respected(landed: Landed) -> Mapping[str, int]:
     accounts, owner = joined(landed.tables[BANK_ACCOUNTS], "customer_id", landed.tables[CUSTOMERS])
     limits, account = joined(landed.tables[LIMITS], "bank_account_id", accounts)
     total, used = cents(limits.column("total_amount")), cents(limits.column("used_amount"))
-    granted, opened = _micros(limits.column("granted_at")), _micros(accounts.column("opened_at"))[account]
+    granted, opened = microseconds(limits.column("granted_at")), microseconds(accounts.column("opened_at"))[account]
     state = {name: equals(limits.column("status"), name) for name in ("ACTIVE", "FROZEN", "CANCELED")}
     owner_status = landed.tables[CUSTOMERS].column("status")
     gone = equals(owner_status, "CANCELED")[owner[account]]
@@ -35,11 +33,6 @@ def _respected(landed: Landed) -> Mapping[str, int]:
         active_limits_of_blocked_accounts=state["ACTIVE"] & is_blocked,
         overdrafts_of_savings_accounts=is_savings & equals(limits.column("kind"), "OVERDRAFT"),
     )
-
-
-def _micros(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Microseconds since 1970-01-01T00:00Z."""
-    return np.asarray(column.cast(pa.int64()), dtype=np.int64)
 
 
 LIMITS_RESPECTED: Final = Rule(

@@ -17,6 +17,7 @@ from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.migrations import migrate
 from seed_pipelines.adapters.postgres.tenants import Tenant, grant_role, register_tenant
 from seed_pipelines.contract_files import contract_file
+from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING
 from seed_pipelines_tests.e2e.postgres.rows import TABLES, TAG, Rows
 
 with warnings.catch_warnings():
@@ -85,10 +86,7 @@ def stack(migrated: Server) -> Iterator[Server]:
     """The migrated server; what a test leaves in its tables is removed."""
     yield migrated
     with migrated.superuser() as connection:
-        connection.execute(
-            "TRUNCATE banking.customer, banking.address, banking.bank_account, seed.shard_checkpoint, seed.seed_run,"
-            " seed.shard_report, seed.lease"
-        )
+        connection.execute(EMPTY_EVERYTHING.encode())
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad, load_shard, purge_dataset
 from seed_pipelines.adapters.postgres.readback import counts, duplicates, orphans, read_rows
 from seed_pipelines.errors import DatabaseUnavailable, DatasetInUse, LeaseLost, ParquetMismatch, TargetMismatch
+from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server, checkpoint
 from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, TABLES, Rows, generated
 
@@ -265,7 +266,7 @@ def test_duplicates_and_orphans_are_counted(stack: Server, data: Database, lease
         assert orphans(data, tenant_id, BANK_ACCOUNTS, CUSTOMERS, "customer_id", LOW, END) == 1
     finally:
         with stack.superuser() as connection:
-            connection.execute("TRUNCATE banking.customer, banking.address, banking.bank_account")
+            connection.execute(EMPTY_EVERYTHING.encode())
             connection.execute(
                 "ALTER TABLE banking.customer ADD CONSTRAINT customer_document_number_key UNIQUE (tenant_id, document_number)"
             )

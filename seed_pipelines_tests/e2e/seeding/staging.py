@@ -20,7 +20,7 @@ from psycopg import sql
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines.domain.catalogue import Catalogue
-from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
+from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING, PROJECT_DIR, RunningStack
 from seed_pipelines_tests.manifest_examples import example, sealed
 
 TENANT_A: Final = uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example")
@@ -161,10 +161,7 @@ class Staging:
     def clear(self) -> None:
         """Take away what runs left: rows, checkpoints, leases, records of runs, files."""
         with self.superuser() as connection:
-            connection.execute(
-                "TRUNCATE banking.customer, banking.address, banking.bank_account, seed.shard_checkpoint, seed.seed_run,"
-                " seed.shard_report, seed.lease"
-            )
+            connection.execute(EMPTY_EVERYTHING.encode())
         for path in self.data_dir.iterdir():
             shutil.rmtree(path)
 
