@@ -55,7 +55,8 @@ def sha256_hex(bodies: pa.StringArray | pa.ChunkedArray) -> pa.StringArray:
 def read(bodies: pa.ChunkedArray) -> ReadBodies:
     """The members of some bodies, each held against the schema.
 
-    Canonical ones are matched with the patterns of the schema, all at once; what does not match goes to a validator.
+    Canonical ones are matched with the patterns of the schema, all at once, which says the same: the schema is closed,
+    requires every member, and allows no character that JSON escapes. What does not match goes to a validator.
     """
     found = pc.extract_regex(bodies.combine_chunks(), _pattern())
     members = dict(zip(sorted(_schema()["properties"]), found.flatten(), strict=True))
