@@ -57,6 +57,11 @@ class Rows:
         """Of grandchildren: which of its parent's rows each is, from 0."""
         return (self.ordinals & np.uint64((1 << POSITION_BITS) - 1)).astype(np.int64)
 
+    @property
+    def customer_range(self) -> tuple[int, int]:
+        """The customers [first, end) that the rows are on; an empty range for no rows."""
+        return (int(self.customers[0]), int(self.customers[-1]) + 1) if len(self) else (0, 0)
+
     def select(self, start: int, end: int) -> "Rows":
         """The rows at positions [start, end)."""
         return Rows(self.customers[start:end], self.ordinals[start:end])

@@ -72,7 +72,7 @@ class Portfolio:
         """How many rows of a grandchild hang on each of some parents, in id order."""
         if kind.parent is None or not len(parents):
             return np.zeros(len(parents), dtype=np.int64)
-        family, counts, _ = self._family(kind, int(parents.customers[0]), int(parents.customers[-1]) + 1)
+        family, counts, _ = self._family(kind, *parents.customer_range)
         return counts if len(family) == len(parents) else counts[np.searchsorted(family.counters, parents.counters)]
 
     def _numbered(self, kind: Kind, first: int, end: int) -> tuple[Rows, int]:

@@ -126,7 +126,7 @@ class FinancialTransactions(Entity):
         return self.stream(portfolio.dataset, "supplier").within(rows.counters, known + np.uint64(1)).astype(np.uint64)
 
     def _with_payments(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> Codes:
-        first, end = int(rows.customers[0]), int(rows.customers[-1]) + 1
+        first, end = rows.customer_range
         loans = LoanBook.of_customers(portfolio, first, end)
         customers = loans.installments.customers.astype(np.int64) - first
         counts = np.bincount(customers, minlength=end - first)
@@ -150,7 +150,6 @@ class FinancialTransactions(Entity):
     def _slots(self, portfolio: Portfolio, rows: Rows) -> Integers:
         """How many of the transactions of each row's account may pay installments: half of them, at the first account."""
         accounts = rows.parents
-        first, end = int(rows.customers[0]), int(rows.customers[-1]) + 1
-        every = portfolio.rows(BankAccounts(), first, end)
+        every = portfolio.rows(BankAccounts(), *rows.customer_range)
         shares = portfolio.shares(self, every)[np.searchsorted(every.counters, accounts.counters)]
         return np.where(accounts.ordinals == 0, shares // 2, 0)

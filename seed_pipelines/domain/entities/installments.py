@@ -44,7 +44,7 @@ class Installments(Entity):
 
     def draw(self, portfolio: Portfolio, rows: Rows) -> Codes:
         """Codes of the installments."""
-        loans = LoanBook.of_customers(portfolio, int(rows.customers[0]), int(rows.customers[-1]) + 1)
+        loans = LoanBook.of_customers(portfolio, *rows.customer_range)
         amortised, interest = loans.book.parts
         states = np.where(loans.is_overdue, STATES.index("OVERDUE"), STATES.index("PENDING"))
         states = np.where(loans.is_half_paid, STATES.index("PARTIALLY_PAID"), states)
