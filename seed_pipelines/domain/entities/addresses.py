@@ -75,7 +75,7 @@ class Addresses(Entity):
     rules: ClassVar = (
         Rule(
             "addresses_coherent",
-            "CEP, city and state of an address agree, customers with addresses have one primary, none is older than they.",
+            "CEP, city and state of an address agree; whoever has addresses has one primary; none is older than its customer.",
             ("customers", "addresses"),
             _incoherent,
         ),
