@@ -99,8 +99,8 @@ def _offenders(outcomes: Sequence[Mapping[str, Any]]) -> list[Record]:
 
 def _row_counts(outcomes: Sequence[Mapping[str, Any]]) -> list[Record]:
     records: list[Record] = []
-    for entity in outcomes[0]["facts"]["planned"]:
-        pairs = {o["shard"]: (o["facts"]["planned"][entity], o["facts"]["landed"].get(entity, 0)) for o in outcomes}
+    for entity in dict.fromkeys(entity for outcome in outcomes for entity in outcome["facts"]["planned"]):
+        pairs = {o["shard"]: tuple(o["facts"][what].get(entity, 0) for what in ("planned", "landed")) for o in outcomes}
         planned, landed = (sum(column) for column in zip(*pairs.values(), strict=True))
         amiss = [shard for shard, (one, other) in pairs.items() if one != other]
         records.append({"entity": entity, "planned": planned, "landed": landed, "differs in shards": _listed(amiss)})

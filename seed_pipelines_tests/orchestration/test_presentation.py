@@ -115,6 +115,21 @@ def test_counts_that_differ_name_their_shards() -> None:
     ]
 
 
+def test_row_counts_of_the_tenant_are_those_of_the_shard_that_has_them() -> None:
+    first = {"consultants": 10, "customers": 10}
+    found = metadata_tables.check_findings(
+        [
+            outcome("0001", {"planned": {"customers": 5}, "landed": {"customers": 5}}),
+            outcome("0000", {"planned": first, "landed": first}),
+        ]
+    )
+
+    assert sorted((record["entity"], record["planned"], record["landed"]) for record in records(found)) == [
+        ("consultants", 10, 10),
+        ("customers", 15, 15),
+    ]
+
+
 def test_offending_rows_are_added_up_by_rule() -> None:
     rule = "customers: CPF with wrong check digits"
     found = metadata_tables.check_findings(
