@@ -109,10 +109,14 @@ class RowFileStore:
             return RowFile(self.uri(key), parquet.metadata.num_rows, size, provenance, tuple(facts["leaves"]))
 
     def read(self, key: RowFileKey, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """The rows of a file, in batches of bounded size."""
+        """The rows of a file, in batches of bounded size; no more than a row group is in memory."""
         with self._translated(key), self._opened(key) as source:
-            for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS, use_threads=False):
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+            parquet = pq.ParquetFile(source)
+            for group in range(
+                parquet.num_row_groups
+            ):  # asked for at once, all groups are fetched before the first batch
+                for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[group], use_threads=False):
+                    yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
     def delete_dataset(self, environment: str, tenant: str, profile: str) -> None:
         """Remove every file of a dataset; no error if there is none."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -36,6 +37,20 @@ def test_what_was_written_is_read_and_described(store: RowFileStore, tmp_path: P
     assert (found.rows, found.provenance, found.leaves) == (2, MADE_FROM, ("00", "11"))
     assert Path(found.uri) == tmp_path / KEY.path
     assert found.size_bytes == (tmp_path / KEY.path).stat().st_size
+
+
+def test_a_large_file_is_read_piece_by_piece(store: RowFileStore) -> None:
+    schema, random = pa.schema([pa.field("id", pa.binary(16), nullable=False)]), np.random.default_rng(1)
+    batches = [pa.RecordBatch.from_arrays([noise(random, 20_000)], schema=schema) for _ in range(20)]
+    file = store.write(KEY, schema, [], batches, MADE_FROM, tuple)
+    before = pa.total_allocated_bytes()
+    held = [(batch.num_rows, pa.total_allocated_bytes() - before) for batch in store.read(KEY, schema)]
+    assert sum(rows for rows, _ in held) == 400_000
+    assert max(allocated for _, allocated in held) < file.size_bytes / 4
+
+
+def noise(random: np.random.Generator, rows: int) -> pa.FixedSizeBinaryArray:
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), rows, [None, pa.py_buffer(random.bytes(16 * rows))])
 
 
 def test_the_same_rows_give_the_same_bytes(store: RowFileStore, tmp_path: Path) -> None:
