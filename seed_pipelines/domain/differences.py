@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seed_pipelines.domain.entities import ENTITIES, Entity
+from seed_pipelines.domain.ids import uuid_texts
 from seed_pipelines.domain.masking import unmasked_batch
 from seed_pipelines.domain.plan import Plan, Span
 from seed_pipelines.domain.portfolio import CUSTOMERS
@@ -48,7 +49,8 @@ class Difference:
 
     @staticmethod
     def _keep(ids: list[str], rows: pa.Table) -> int:
-        ids.extend(_uuid(value) for value in rows.column("id")[: max(0, KEPT_IDS - len(ids))].to_pylist())
+        kept = rows.column("id").slice(0, max(0, KEPT_IDS - len(ids)))
+        ids.extend(uuid_texts(kept.combine_chunks()).to_pylist())
         return int(rows.num_rows)
 
 
@@ -92,8 +94,3 @@ def _alike(one: pa.Table, other: pa.Table) -> "np.ndarray[tuple[int], np.dtype[n
         both_null = pc.and_(pc.is_null(one.column(name)), pc.is_null(other.column(name)))
         alike &= np.asarray(pc.fill_null(pc.or_kleene(same, both_null), False))
     return alike
-
-
-def _uuid(value: bytes) -> str:
-    text = value.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seed_pipelines.domain.streams import Stream
@@ -21,6 +22,9 @@ _KEYED_BITS: Final = 40
 _VERSION: Final = 0x8
 _VARIANT: Final = 0b10
 _TAGS: Final = 1 << 24
+_TEXT_SIZE: Final = 36
+_DIGIT_PLACES: Final = np.delete(np.arange(_TEXT_SIZE), [8, 13, 18, 23])
+_DIGITS_OF_BYTE: Final = np.frombuffer(bytes(range(256)).hex().encode("ascii"), dtype="V2")
 
 
 def dataset_tag(tenant: str, environment: str, profile: str) -> int:
@@ -50,6 +54,17 @@ def customer_indices(ids: pa.FixedSizeBinaryArray) -> NDArray[np.uint64]:
     high = words[ids.offset :, 0].astype(np.uint64)
     upper = (high >> np.uint64(16)) & np.uint64(0xFFFFFF)
     return (upper << np.uint64(12)) | (high & np.uint64(0xFFF))
+
+
+def uuid_texts(ids: pa.FixedSizeBinaryArray) -> pa.StringArray:
+    """Ids of 16 bytes as UUIDs (RFC 9562, section 4): 36 characters, hexadecimal digits in lower case; null where null."""
+    count = len(ids)
+    values = np.frombuffer(ids.buffers()[1] or b"", dtype=np.uint8, count=16 * (ids.offset + count)).reshape(-1, 16)
+    text = np.full((count, _TEXT_SIZE), ord("-"), dtype=np.uint8)
+    text[:, _DIGIT_PLACES] = _DIGITS_OF_BYTE[values[ids.offset :]].view(np.uint8).reshape(count, 32)
+    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(_TEXT_SIZE)
+    texts = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
+    return pc.if_else(ids.is_valid(), texts, None) if ids.null_count else texts
 
 
 def lowest_id(tag: int, customer: int) -> bytes:

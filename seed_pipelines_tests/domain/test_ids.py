@@ -3,10 +3,11 @@
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seed_pipelines.domain.ids import customer_indices, dataset_tag, end_of_dataset, lowest_id, row_ids
+from seed_pipelines.domain.ids import customer_indices, dataset_tag, end_of_dataset, lowest_id, row_ids, uuid_texts
 from seed_pipelines.domain.streams import Stream
 
 TAGS = st.integers(0, 2**24 - 1)
@@ -55,3 +56,11 @@ def test_the_last_tag_has_no_end() -> None:
 def test_the_tag_tells_datasets_apart() -> None:
     tags = {dataset_tag(t, e, p) for t in ("a", "b") for e in ("dev", "perf") for p in ("default", "load")}
     assert len(tags) == 8
+
+
+@given(st.lists(st.none() | st.binary(min_size=16, max_size=16), max_size=20), st.integers(0, 3))
+def test_ids_as_text_are_those_of_the_standard_library_even_of_a_slice(values: list[bytes | None], start: int) -> None:
+    ids = pa.array(values, pa.binary(16)).slice(start)
+    assert uuid_texts(ids).to_pylist() == [
+        None if value is None else str(UUID(bytes=value)) for value in values[start:]
+    ]
