@@ -61,6 +61,11 @@ class Shard:
         return sum(self.rows.values())
 
 
+def is_first_shard(key: str) -> bool:
+    """Whether a key is that of a first shard, in a plan of however many."""
+    return not key.strip("0")
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a manifest means, row for row."""

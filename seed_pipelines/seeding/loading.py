@@ -1,6 +1,6 @@
 """Load one shard from its Parquet files: every entity in one transaction, or nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -9,12 +9,13 @@ from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.loading import TableLoad
 from seed_pipelines.adapters.row_files import RowFile
 from seed_pipelines.domain.dataset import GENERATOR_VERSION
-from seed_pipelines.domain.digest import BlockDigests, block_leaves
+from seed_pipelines.domain.digest import block_leaves
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import ParquetMismatch
 from seed_pipelines.seeding.generation import generate, provenance, row_file_key
 from seed_pipelines.seeding.seed_run import Session
+from seed_pipelines.seeding.stored_rows import verified_rows
 
 _REWRITING_MODES = frozenset({"carga", "dr"})
 
@@ -52,7 +53,9 @@ def _table_load(session: Session, entity: Entity, shard: Shard, file: RowFile | 
     """What to do with a table: load the rows of a file, or remove those of an entity that the plan does not have."""
     plan = session.plan
     source = plan.shards[0] if entity.of_tenant else shard
-    rows = _verified_rows(session, entity, source, file) if file is not None else ()
+    rows: Iterable[pa.RecordBatch] = ()
+    if file is not None:
+        rows = verified_rows(session.row_files, entity, row_file_key(plan, entity, source), file)
     count = 0 if file is None else file.rows
     if not entity.of_tenant:
         return TableLoad(entity, shard.ids, count, rows)
@@ -96,20 +99,6 @@ def _fitting_file(session: Session, entity: Entity, shard: Shard) -> RowFile:
             f"key, generator or shard border: materialize {entity.name} again."
         )
     return file
-
-
-def _verified_rows(session: Session, entity: Entity, shard: Shard, file: RowFile) -> Iterator[pa.RecordBatch]:
-    key = row_file_key(session.plan, entity, shard)
-    first, end = session.plan.span(shard, entity)
-    digests = BlockDigests(entity.name, entity.schema, first)
-    for batch in session.services.row_files.read(key, entity.schema):
-        digests.add(batch)
-        yield batch
-    leaves = digests.finish(end)
-    if leaves != file.leaves:
-        raise ParquetMismatch(
-            f"{file.uri} does not hold the rows it was written with: materialize {entity.name} again."
-        )
 
 
 def _loaded_entities(checkpoints: Iterable[ShardCheckpoint]) -> frozenset[str]:

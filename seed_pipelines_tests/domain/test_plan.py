@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seed_pipelines.domain.digest import BLOCK
-from seed_pipelines.domain.plan import CHUNK_CUSTOMERS, Plan
+from seed_pipelines.domain.plan import CHUNK_CUSTOMERS, Plan, is_first_shard
 from seed_pipelines_tests.worlds import catalogue, manifest
 
 
@@ -31,6 +31,13 @@ def test_shards_tile_the_customers_and_their_ids(customers: int, accounts: int, 
         assert one.key < following.key
     totals = [sum(shard.rows[name] for shard in found.shards) for name in found.rows]
     assert totals == list(found.rows.values()) == [customers, accounts]
+
+
+@pytest.mark.parametrize("customers", [100, 9_000, 10_001 * BLOCK])
+def test_the_first_shard_is_known_by_its_key(customers: int) -> None:
+    limits = catalogue(rows_per_shard=1, caps=50_000_000)
+    shards = Plan.of(manifest(customers, 1, in_catalogue=limits), limits).shards
+    assert [shard.is_first for shard in shards] == [is_first_shard(shard.key) for shard in shards]
 
 
 def test_a_shard_holds_about_as_many_rows_as_the_catalogue_says() -> None:
