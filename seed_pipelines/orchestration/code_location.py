@@ -16,6 +16,7 @@ from seed_pipelines.orchestration.dead_runs import dead_run_sensor
 from seed_pipelines.orchestration.dry_run import dry_run_job
 from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding, SeedingFromSettings
+from seed_pipelines.orchestration.row_io_manager import SEEDED_ROWS, SeededRowsIOManager
 from seed_pipelines.orchestration.runs import partition_tags
 from seed_pipelines.orchestration.settings import Settings
 
@@ -23,11 +24,13 @@ BROKEN_GROUP = "broken_manifests"
 
 
 def location_definitions(settings: Settings, environment: str | None = None) -> dg.Definitions:
-    """What one code location serves: the manifests of one environment, or of all."""
+    """What one code location serves: the manifests of one environment, or of all, and `seeded_rows` to read what they make."""
     folder = load_folder(settings.manifests_dir, settings.catalogue, ENTITIES)
     broken = [manifest for manifest in folder.broken if environment in (None, _location_of(manifest))]
-    return build_definitions(
-        folder_jobs(folder, settings.catalogue, environment), SeedingFromSettings(settings), broken
+    jobs = folder_jobs(folder, settings.catalogue, environment)
+    return dg.Definitions.merge(
+        build_definitions(jobs, SeedingFromSettings(settings), broken),
+        dg.Definitions(resources={SEEDED_ROWS: SeededRowsIOManager.of(settings)}),
     )
 
 

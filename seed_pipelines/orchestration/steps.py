@@ -60,15 +60,15 @@ def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -
         raise
 
 
-def failure(log: Logger, error: SeedError) -> dg.Failure:
-    """The Dagster failure of an error, its Problem Details in the log and as metadata; never retried by Dagster itself."""
+def failure(log: Logger, error: SeedError, *, allow_retries: bool = False) -> dg.Failure:
+    """The Dagster failure of an error, its Problem Details in the log and as metadata; `allow_retries` by Dagster itself."""
     problem = json.dumps(error.problem(), default=str)
     log.error("Problem Details: %s", problem)
     metadata: Mapping[str, Any] = {
         PROBLEM_METADATA: dg.MetadataValue.json(json.loads(problem)),
         "exit_code": error.exit_code,
     }
-    return dg.Failure(description=f"{error.title}. {error.detail}", metadata=metadata, allow_retries=False)
+    return dg.Failure(description=f"{error.title}. {error.detail}", metadata=metadata, allow_retries=allow_retries)
 
 
 def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedRequest:

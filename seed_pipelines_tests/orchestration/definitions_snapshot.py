@@ -65,6 +65,9 @@ def snapshot(definitions: dg.Definitions) -> dict[str, Any]:
             for job in sorted(definitions.resolve_all_job_defs(), key=lambda job: job.name)
             if not job.name.startswith("__")
         },
+        "resources": {
+            name: type(resource).__name__ for name, resource in sorted((definitions.resources or {}).items())
+        },
     }
 
 
