@@ -107,7 +107,8 @@ def test_no_kind_of_pii_is_left_as_it_was_drawn(entity: Entity) -> None:
     )
     kinds: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
     for column in wanted.columns:
-        alike = masked.column(column.name).to_numpy(False) == drawn.column(column.name).to_numpy(False)
+        pairs = zip(masked.column(column.name).to_pylist(), drawn.column(column.name).to_pylist(), strict=True)
+        alike = np.asarray([one == other for one, other in pairs])
         if column.pii:
             kinds[column.pii] = kinds.get(column.pii, np.ones(len(alike), dtype=bool)) & alike
         elif not column.name.endswith("check_digit"):

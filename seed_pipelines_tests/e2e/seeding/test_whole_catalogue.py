@@ -113,8 +113,8 @@ def perf(shared_staging: Staging, tmp_path_factory: pytest.TempPathFactory) -> I
             window_override=OVERRIDE[1],
         )
         session = enter(seeding.services("perf", instance), request)
-        yield Perf(shared_staging.stack, session)
         session.finish("partial")
+        yield Perf(shared_staging.stack, session)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,8 @@ def test_a_fault_in_the_database_turns_its_check_red(
 def test_a_row_too_few_is_counted(perf: Perf) -> None:
     """And no other check but the digest minds."""
     row = perf.execute(
-        "DELETE FROM banking.credit_limit WHERE id = (SELECT min(id) FROM banking.credit_limit WHERE id >= %s)"
+        "DELETE FROM banking.credit_limit WHERE id = "
+        "(SELECT id FROM banking.credit_limit WHERE id >= %s ORDER BY id LIMIT 1)"
         " RETURNING to_jsonb(credit_limit)::text",
         UUID(bytes=perf.session.plan.shards[0].id_low),
     )
