@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 import click
 from rich.table import Table
@@ -13,11 +12,12 @@ from seed_pipelines.cli.console import console
 from seed_pipelines.cli.plan import plan_of
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.masking import Masker, MaskingKeys
+from seed_pipelines.domain.masking_keys import masking_keys
 from seed_pipelines.domain.plan import Plan
+from seed_pipelines.domain.row_values import json_values, row_values
 from seed_pipelines.errors import RequestInvalid
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.masking_keys import masking_keys
 
 
 @click.command("show")
@@ -53,8 +53,8 @@ def _row(plan: Plan, masker: Masker, entity: Entity, number: int) -> dict[str, A
     if number >= plan.rows[entity.name]:
         raise RequestInvalid(f"{entity.name} has rows 0 to {plan.rows[entity.name] - 1:,}, not {number:,}.")
     rows = plan.numbered_row(entity, number)
-    (row,) = masker.batch(entity, plan.portfolio, rows).records.to_pylist()
-    return {name: str(UUID(bytes=value)) if isinstance(value, bytes) else str(value) for name, value in row.items()}
+    (row,) = row_values(masker.batch(entity, plan.portfolio, rows).records)
+    return json_values(row)
 
 
 def _transit_keys(plan: Plan, settings: Settings) -> MaskingKeys:

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
-from uuid import UUID
 
 import dagster as dg
 import pyarrow as pa
 
 from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.row_values import row_values
 
 _MOST_VALUES: Final = 6
 """A column of more values is no category."""
@@ -51,7 +51,7 @@ def rows_as_markdown(rows: pa.RecordBatch) -> dg.MarkdownMetadataValue:
     """The rows as they are, for a window of its own; ids as UUIDs."""
     names = rows.schema.names
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows.to_pylist()]
+    lines += ["| " + " | ".join(str(row[name]) for name in names) + " |" for row in row_values(rows)]
     return dg.MetadataValue.md("\n".join(lines))
 
 
@@ -131,10 +131,6 @@ def _shares(found: Mapping[str, int]) -> dg.TableMetadataValue:
         {"value": value, "share": f"{count / total:.1%}", "rows": count, " ": "█" * round(_BAR * count / most)}
         for value, count in found.items()
     )
-
-
-def _cell(value: Any) -> str:
-    return str(UUID(bytes=value)) if isinstance(value, bytes) else str(value)
 
 
 def _items(value: Any) -> Sequence[Any]:

@@ -7,9 +7,9 @@ import pyarrow as pa
 from seed_pipelines.domain.differences import Difference
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.masking import Masker
+from seed_pipelines.domain.masking_keys import masking_keys
 from seed_pipelines.domain.plan import IdRange, Plan, Span
 from seed_pipelines.seeding import guards
-from seed_pipelines.seeding.masking_keys import masking_keys
 from seed_pipelines.seeding.services import Services
 
 

@@ -14,10 +14,10 @@ from seed_pipelines.domain import window
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import Masker, MaskingKeys
+from seed_pipelines.domain.masking_keys import masking_keys
 from seed_pipelines.domain.plan import Plan
 from seed_pipelines.errors import DatabaseUnavailable, Interrupted, LeaseLost, SeedError, TenantUnknown
 from seed_pipelines.seeding import guards
-from seed_pipelines.seeding.masking_keys import masking_keys
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.services import ControlDatabase, RowFiles, Services
 

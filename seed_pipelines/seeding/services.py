@@ -16,6 +16,7 @@ from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.masking_keys import MaskingKeySource
 from seed_pipelines.domain.plan import IdRange
 
 
@@ -117,15 +118,6 @@ class TargetDatabase(Protocol):
 
     def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
         """Delete a dataset and its checkpoints in one transaction; rows deleted per entity."""
-
-
-class MaskingKeySource(Protocol):
-    """Where the masking keys come from: Vault Transit."""
-
-    def masking_keys(
-        self, tenant: str, environment: str, salt_version: str, fields: Sequence[str]
-    ) -> Mapping[str, bytes]:
-        """32 bytes for each field; VaultUnavailable."""
 
 
 class RowFiles(Protocol):

@@ -1,8 +1,19 @@
-"""The masking keys of a plan, from Vault Transit."""
+"""The masking keys of a plan, from whatever holds the tenant's key."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from seed_pipelines.domain.masking import MaskingKeys, fields_of
 from seed_pipelines.domain.plan import Plan
-from seed_pipelines.seeding.services import MaskingKeySource
+
+
+class MaskingKeySource(Protocol):
+    """Where the masking keys come from: Vault Transit."""
+
+    def masking_keys(
+        self, tenant: str, environment: str, salt_version: str, fields: Sequence[str]
+    ) -> Mapping[str, bytes]:
+        """32 bytes for each field; VaultUnavailable."""
 
 
 def masking_keys(source: MaskingKeySource, plan: Plan) -> MaskingKeys:
