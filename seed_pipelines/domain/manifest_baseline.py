@@ -1,5 +1,6 @@
 """The manifest of somebody who brought none: a small baseline, sealed in memory."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,11 +16,14 @@ def minimal_baseline(
     catalogue: Catalogue,
     profile: str = "default",
     salt_version: str = "v1",
+    caps: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """A sealed document for the base caps of customers and bank_accounts, between 00:00 and 06:00 UTC.
+    """A sealed document for the base caps of customers and bank_accounts, or for other `caps`, between 00:00 and 06:00 UTC.
 
     `reference_datetime` is aware and cut to whole seconds. Names are not checked here: `read_manifest` does.
     """
+    if caps is None:
+        caps = {entity: catalogue.entities[entity].base for entity in ("customers", "bank_accounts")}
     reference = reference_datetime.astimezone(UTC).replace(microsecond=0)
     document: dict[str, Any] = {
         "metadata": {
@@ -33,7 +37,7 @@ def minimal_baseline(
         "mode": "baseline",
         "reference_datetime": reference.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "window": {"start_utc": "00:00", "end_utc": "06:00"},
-        "volumetry": {entity: {"cap": catalogue.entities[entity].base} for entity in ("customers", "bank_accounts")},
+        "volumetry": {entity: {"cap": cap} for entity, cap in caps.items()},
         "rate_limit": {"limit": 120, "window_seconds": 60},
         "backoff": {"base_seconds": 1, "jitter_factor": 0.1, "max_retries": 3, "max_interval_seconds": 60},
         "ttl": {"baseline_days": 1},

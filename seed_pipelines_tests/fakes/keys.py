@@ -1,17 +1,16 @@
 """Masking keys from a test key, as Transit would derive them."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 
 from seed_pipelines.errors import VaultUnavailable
+from seed_pipelines.factories import VaultStub
 
 
-class FakeKeys:
-    """HMAC-SHA256 under one key; counts how often it was asked, and can be sealed."""
+class FakeKeys(VaultStub):
+    """The same keys every time; counts how often it was asked, and can be sealed."""
 
     def __init__(self, material: bytes = b"not a secret: the fakes' key") -> None:
-        self.material = material
+        super().__init__(material)
         self.sealed = False
         self.asked = 0
 
@@ -22,5 +21,4 @@ class FakeKeys:
         if self.sealed:
             raise VaultUnavailable("Vault is sealed.")
         self.asked += 1
-        where = f"{tenant}/{environment}/{salt_version}/"
-        return {name: hmac.digest(self.material, (where + name).encode(), hashlib.sha256) for name in fields}
+        return super().masking_keys(tenant, environment, salt_version, fields)
