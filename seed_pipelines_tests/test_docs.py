@@ -12,6 +12,7 @@ import pytest
 from seed_pipelines import errors
 from seed_pipelines.cli import main
 from seed_pipelines.cli.run import seed_data
+from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.errors import SeedError
 from seed_pipelines.orchestration.settings import Settings
 
@@ -146,6 +147,22 @@ class TestCommands:
             line.strip() for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()
         }
         assert mine - {""} <= {line.strip() for line in PORTUGUESE.read_text(encoding="utf-8").splitlines()}
+
+
+class TestEntities:
+    def test_the_readme_has_every_entity(self) -> None:
+        """In foreign-key order, with its table, what it hangs on, what is masked, and its checks of coherence."""
+        listed = [row for row in _rows(_section(README, "What is seeded")) if row[0].startswith("`")]
+        assert listed == [
+            [
+                f"`{entity.name}`",
+                f"`{entity.table}`",
+                "the tenant" if entity.of_tenant else f"`{entity.parent.name}`" if entity.parent else "",
+                ", ".join(dict.fromkeys(column.pii for column in entity.columns if column.pii)),
+                ", ".join(f"`{rule.name}`" for rule in entity.rules),
+            ]
+            for entity in ENTITIES
+        ]
 
 
 class TestExitCodes:
