@@ -30,9 +30,10 @@ _NODE: Final = b"\x01"
 class BlockDigests:
     """Digests the rows of an entity block by block, as they pass by in id order, keeping one block at a time."""
 
-    def __init__(self, entity: str, schema: pa.Schema, first_customer: int) -> None:
-        """`first_customer` begins a block."""
+    def __init__(self, entity: str, schema: pa.Schema, first_customer: int, end_customer: int) -> None:
+        """`first_customer` begins a block; `end_customer` is exclusive."""
         self._entity, self._schema = entity, schema
+        self._end = -(-end_customer // BLOCK)
         self._block = first_customer // BLOCK
         self._pending: list[pa.RecordBatch] = []
         self._leaves: list[str] = []
@@ -41,20 +42,20 @@ class BlockDigests:
         """Take the next rows."""
         if batch.num_rows == 0:
             return
-        numbers = customer_indices(batch.column("id")) // np.uint64(BLOCK)
+        numbers = np.minimum(customer_indices(batch.column("id")) // np.uint64(BLOCK), np.uint64(self._end))
         borders = np.flatnonzero(np.diff(numbers)) + 1
         for start, end in zip([0, *borders], [*borders, batch.num_rows], strict=True):
             self._close_until(int(numbers[start]))
             self._pending.append(batch.slice(start, end - start))
 
-    def finish(self, end_customer: int) -> tuple[str, ...]:
-        """The leaf digests (hex) up to `end_customer` (exclusive).
+    def finish(self) -> tuple[str, ...]:
+        """The leaf digests (hex) up to the end.
 
-        A block without rows has a leaf too. Rows beyond `end_customer` add leaves, so that a surplus is seen.
+        A block without rows has a leaf too. Rows in blocks beyond the end add one leaf, so that a surplus is seen.
         """
         if self._pending:
             self._close()
-        self._close_until(-(-end_customer // BLOCK))
+        self._close_until(self._end)
         return tuple(self._leaves)
 
     def _close_until(self, block: int) -> None:
@@ -71,10 +72,10 @@ def block_leaves(
     entity: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], first_customer: int, end_customer: int
 ) -> tuple[str, ...]:
     """Leaf digests (hex) of the blocks of customers [first_customer, end_customer), from batches in id order."""
-    digests = BlockDigests(entity, schema, first_customer)
+    digests = BlockDigests(entity, schema, first_customer, end_customer)
     for batch in batches:
         digests.add(batch)
-    return digests.finish(end_customer)
+    return digests.finish()
 
 
 def merkle_root(leaves: Iterable[str]) -> str:

@@ -47,11 +47,12 @@ class StoredRows:
 
 def verified_rows(row_files: RowFiles, entity: Entity, key: RowFileKey, file: RowFile) -> Iterator[pa.RecordBatch]:
     """The rows of a file, in batches of bounded size; ParquetMismatch at the end where others than those were written."""
-    digests = BlockDigests(entity.name, entity.schema, file.provenance.first_customer)
+    made = file.provenance
+    digests = BlockDigests(entity.name, entity.schema, made.first_customer, made.end_customer)
     for batch in row_files.read(key, entity.schema):
         digests.add(batch)
         yield batch
-    if digests.finish(file.provenance.end_customer) != file.leaves:
+    if digests.finish() != file.leaves:
         raise ParquetMismatch(
             f"{file.uri} does not hold the rows it was written with: materialize {entity.name} again."
         )

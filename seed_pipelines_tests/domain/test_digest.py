@@ -92,7 +92,11 @@ def test_the_bytes_are_the_documented_ones() -> None:
 
 def test_a_block_without_rows_has_a_leaf_and_a_surplus_adds_one() -> None:
     assert len(leaves([batch(2 * BLOCK, 2 * BLOCK + 5)])) == 3
-    assert len(leaves([batch(0, 2 * BLOCK + 1)], BLOCK)) == 3
+    assert len(leaves([batch(0, 2 * BLOCK + 1)], BLOCK)) == 2
+
+
+def test_an_id_far_beyond_the_end_adds_one_leaf_and_not_millions() -> None:
+    assert len(leaves([batch(0, 5), batch(1 << 35, (1 << 35) + 1)], BLOCK)) == 2
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11])
