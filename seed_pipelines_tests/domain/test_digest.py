@@ -96,7 +96,9 @@ def test_a_block_without_rows_has_a_leaf_and_a_surplus_adds_one() -> None:
 
 
 def test_an_id_far_beyond_the_end_adds_one_leaf_and_not_millions() -> None:
-    assert len(leaves([batch(0, 5), batch(1 << 35, (1 << 35) + 1)], BLOCK)) == 2
+    customers = np.array([0, 1, 1 << 35], dtype=np.uint64)
+    ids = row_ids(7, customers, np.zeros_like(customers), Stream(1))
+    assert len(leaves([batch(0, 3).set_column(0, SCHEMA.field("id"), ids)], BLOCK)) == 2
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11])
