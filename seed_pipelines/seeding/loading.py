@@ -38,13 +38,13 @@ def load(session: Session, shard: Shard) -> ShardLoad:
     if session.manifest.mode not in _REWRITING_MODES and _is_loaded(session, shard, files, checkpoints):
         return ShardLoad(shard.key, shard.rows, left_alone=True)
     carried = _carried(session, shard, checkpoints)
-    emptied = _loaded_entities(checkpoints) - frozenset(plan.rows)
+    emptied = _named(checkpoints) - frozenset(plan.rows)
     tables = [
         _table_load(session, entity, shard, {**files, **carried}.get(entity.name))
         for entity in ENTITIES
         if entity.name in plan.rows or entity.name in emptied
     ]
-    checkpoint = _checkpoint(session, shard, files, emptied)
+    checkpoint = _checkpoint(session, shard, files, {*carried, *emptied})
     session.services.target.load(session.lease, checkpoint, tables)
     return ShardLoad(shard.key, shard.rows, left_alone=False)
 
@@ -101,8 +101,15 @@ def _fitting_file(session: Session, entity: Entity, shard: Shard) -> RowFile:
     return file
 
 
-def _loaded_entities(checkpoints: Iterable[ShardCheckpoint]) -> frozenset[str]:
-    return frozenset(name for checkpoint in checkpoints for name, rows in checkpoint.rows.items() if rows)
+def _named(checkpoints: Iterable[ShardCheckpoint]) -> frozenset[str]:
+    """Entities that may have rows of the dataset: those with rows in a shard.
+
+    Of the tenant's, all that a shard names: it may have left rows that another shard's still referred to.
+    """
+    of_tenant = {entity.name for entity in ENTITIES if entity.of_tenant}
+    return frozenset(
+        name for checkpoint in checkpoints for name, rows in checkpoint.rows.items() if rows or name in of_tenant
+    )
 
 
 def _checkpoints(session: Session) -> tuple[ShardCheckpoint, ...]:
@@ -122,9 +129,8 @@ def _is_loaded(
     )
 
 
-def _checkpoint(
-    session: Session, shard: Shard, files: Mapping[str, RowFile], emptied: Iterable[str]
-) -> ShardCheckpoint:
+def _checkpoint(session: Session, shard: Shard, files: Mapping[str, RowFile], others: Iterable[str]) -> ShardCheckpoint:
+    """What is loaded with the shard; `others` are entities of which it touched rows and that are not its own."""
     manifest = session.manifest
     return ShardCheckpoint(
         tenant_id=session.tenant.tenant_id,
@@ -140,7 +146,7 @@ def _checkpoint(
         key_fingerprint=session.masker.keys.fingerprint,
         generator_version=GENERATOR_VERSION,
         dataset_tag=session.plan.dataset.tag,
-        rows={**shard.rows, **dict.fromkeys(emptied, 0)},
+        rows={**shard.rows, **dict.fromkeys(others, 0)},
         leaves={name: file.leaves for name, file in files.items()},
         seed_run_id=session.run.seed_run_id,
         fencing_token=session.lease.token,

@@ -12,20 +12,27 @@ from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.tenants import Tenant
-from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.plan import IdRange
 from seed_pipelines.errors import DatabaseUnavailable, RlsNotEnforced
 
 
 @dataclass
 class FakeTables:
-    """Rows per tenant and entity; a load replaces its range, or nothing if the source of the rows fails."""
+    """Rows per tenant and entity; a load replaces its range, or nothing if the source of the rows fails.
+
+    Those of an entity of the tenant it changes in place, and removes where no row refers to them.
+    """
 
     away: bool = False
     holes: list[str] = field(default_factory=list)
     rows: dict[tuple[UUID, str], list[dict[str, Any]]] = field(default_factory=dict)
     known: list[ShardCheckpoint] = field(default_factory=list)
     loads: int = 0
+    written: dict[str, int] = field(default_factory=dict)
+    """Entity -> rows that the last load inserted or changed."""
+    referred: set[bytes] = field(default_factory=set)
+    """Ids that rows of the application refer to."""
 
     def ping(self) -> None:
         if self.away:
@@ -53,20 +60,32 @@ class FakeTables:
     ) -> LoadedShard:
         self.ping()
         staged = {t.entity.name: [row for batch in t.batches for row in batch.to_pylist()] for t in tables}
-        replaced = {}
+        replaced, self.written = {}, {}
         for table in tables:
             name, rows = table.entity.name, staged[table.entity.name]
             there = self.rows.get((lease.tenant_id, name), [])
+            old = {} if table.surplus is None else {row["id"]: row for row in there}
+            new = {row["id"] for row in rows}
+            kept = [row for row in there if row["id"] not in new]
             if table.surplus is None:
                 kept = [row for row in there if not _within(row, table.ids)]
-            else:
-                new = {row["id"] for row in rows}
-                kept = [row for row in there if row["id"] not in new and not _within(row, table.surplus)]
-            replaced[name] = len(there) - len(kept)
+                replaced[name] = len(there) - len(kept)
+            self.written[name] = sum(old.get(row["id"]) != row for row in rows)
             self.rows[lease.tenant_id, name] = sorted(kept + rows, key=lambda row: row["id"])
+        for table in tables:
+            if table.surplus is not None:
+                replaced[table.entity.name] = self._remove(lease.tenant_id, table.entity.name, table.surplus)
         self.known = [c for c in self.known if not _overlaps(c, checkpoint)] + [checkpoint]
         self.loads += 1
         return LoadedShard({name: len(rows) for name, rows in staged.items()}, replaced, datetime.now(UTC))
+
+    def _remove(self, tenant_id: UUID, name: str, surplus: IdRange) -> int:
+        referring = [(e.name, column) for e in ENTITIES for column, parent in e.references.items() if parent == name]
+        referred = {row[column] for child, column in referring for row in self.rows.get((tenant_id, child), [])}
+        there = self.rows[tenant_id, name]
+        kept = [row for row in there if not _within(row, surplus) or row["id"] in referred | self.referred]
+        self.rows[tenant_id, name] = kept
+        return len(there) - len(kept)
 
     def read(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> pa.Table:
         found = [row for row in self.rows.get((tenant_id, entity.name), []) if _within(row, ids)]

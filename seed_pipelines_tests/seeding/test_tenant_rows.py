@@ -1,6 +1,6 @@
 """Rows of the tenant itself: with the first shard, carried by another that comes before it, kept while referred to."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -9,9 +9,9 @@ from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.plan import Plan
 from seed_pipelines.seeding.checking import check
 from seed_pipelines.seeding.generation import generate
-from seed_pipelines.seeding.loading import load
+from seed_pipelines.seeding.loading import ShardLoad, load
 from seed_pipelines.seeding.planning import against_loaded
-from seed_pipelines.seeding.purging import purge
+from seed_pipelines.seeding.purging import loaded_dataset, purge
 from seed_pipelines.seeding.rehearsal import rehearse
 from seed_pipelines.seeding.reporting import summarize
 from seed_pipelines.seeding.seed_run import Session, enter
@@ -53,6 +53,22 @@ def seeded(world: World, asked: Manifest, origin: str = "run-1") -> Session:
     return session
 
 
+def seed(session: Session, number: int) -> ShardLoad:
+    """Seed one shard, the last one for -1."""
+    shard = session.plan.shards[number]
+    for entity in session.plan.entities_of(shard):
+        generate(session, entity, shard)
+    return load(session, shard)
+
+
+def rows(world: World, entity: str) -> list[dict[str, Any]]:
+    return world.tables.rows.get((TENANT.tenant_id, entity), [])
+
+
+def green(session: Session) -> bool:
+    return all(result.passed for shard in session.plan.shards for result in check(session, shard))
+
+
 def ids(world: World, entity: str) -> list[str]:
     return [str(UUID(bytes=row["id"])) for row in world.tables.rows.get((TENANT.tenant_id, entity), [])]
 
@@ -85,6 +101,64 @@ def test_once_their_shard_is_loaded_nothing_carries_them_again(sharded: World) -
     sharded.tables.known.pop()
     load(session, session.plan.shards[-1])
     assert ids(sharded, "suppliers") == []
+
+
+def test_only_rows_that_differ_are_written(sharded: World) -> None:
+    """Whichever shard brings them, and when one row was changed behind the program's back."""
+    session = entered(sharded, wanted(sharded))
+    seed(session, -1)
+    assert (sharded.tables.written["consultants"], sharded.tables.written["suppliers"]) == (40, 60)
+    seed(session, 1)
+    seed(session, 0)
+    assert (sharded.tables.written["consultants"], sharded.tables.written["suppliers"]) == (0, 0)
+    rows(sharded, "suppliers")[4]["status"] = "GONE"
+    assert not seed(session, 0).left_alone
+    assert (sharded.tables.written["consultants"], sharded.tables.written["suppliers"]) == (0, 1)
+    assert seed(session, 0).left_alone
+    assert summarize(session).rows == CAPS
+
+
+def test_a_surplus_row_goes_with_the_last_shard_that_refers_to_it(sharded: World) -> None:
+    seeded(sharded, wanted(sharded))
+    session = entered(sharded, wanted(sharded, consultants=10), "run-2")
+    for number, shard in enumerate(session.plan.shards[:-1]):
+        seed(session, number)
+        assert 10 < len(ids(sharded, "consultants")) < 40
+        assert all(result.passed for result in check(session, shard))
+    seed(session, -1)
+    assert len(ids(sharded, "consultants")) == 10
+    assert green(session)
+
+
+def test_a_surplus_row_that_the_application_refers_to_stays_and_turns_nothing_red(sharded: World) -> None:
+    seeded(sharded, wanted(sharded))
+    kept = rows(sharded, "suppliers")[49]
+    sharded.tables.referred.add(kept["id"])
+    session = seeded(sharded, wanted(sharded, suppliers=25), "run-2")
+    assert rows(sharded, "suppliers")[25:] == [kept]
+    assert green(session)
+    assert seed(session, 0).left_alone
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_entity_that_is_no_longer_named_goes_with_the_last_row_that_refers_to_it(
+    sharded: World, turned: bool
+) -> None:
+    seeded(sharded, wanted(sharded))
+    session = entered(sharded, wanted(sharded, consultants=0), "run-2")
+    *others, last = reversed(range(len(session.plan.shards))) if turned else range(len(session.plan.shards))
+    for number in others:
+        seed(session, number)
+        assert ids(sharded, "consultants")
+    seed(session, last)
+    assert ids(sharded, "consultants") == []
+    assert loaded_dataset(sharded.services, TENANT.tenant_id, "staging", "default").rows["consultants"] == 0
+
+
+def test_rows_that_only_a_later_shard_brought_along_go_too(sharded: World) -> None:
+    seed(entered(sharded, wanted(sharded)), -1)
+    seeded(sharded, wanted(sharded, consultants=0, suppliers=0), "run-2")
+    assert ids(sharded, "consultants") == ids(sharded, "suppliers") == []
 
 
 def test_fewer_of_them_remove_the_surplus_and_keep_the_others(sharded: World) -> None:
