@@ -46,6 +46,16 @@ def test_an_entity_that_is_no_longer_named_goes() -> None:
     assert counts(between(plan(), only)["bank_accounts"]) == (0, 0, 6_000, 0)
 
 
+def test_rows_of_the_tenant_are_compared_by_their_number_whatever_the_customers_are() -> None:
+    few, many = (
+        plan(volumetry={"customers": {"cap": customers}, "suppliers": {"cap": suppliers}})
+        for customers, suppliers in ((5_000, 6_000), (20, 9_000))
+    )
+    assert counts(between(few, many)["suppliers"]) == (3_000, 0, 0, 6_000)
+    assert counts(between(many, few)["suppliers"]) == (0, 0, 3_000, 6_000)
+    assert counts(between(few, plan())["suppliers"]) == (0, 0, 6_000, 0)
+
+
 @pytest.mark.parametrize("other", [{"profile": "smoke"}, {"salt_version": "v2"}])
 def test_another_dataset_shares_no_row(other: dict[str, str]) -> None:
     metadata = manifest().metadata.model_dump() | other

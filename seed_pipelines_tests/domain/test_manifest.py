@@ -218,11 +218,15 @@ def test_accounts_per_customer_are_limited() -> None:
     assert issue.pointer == "/volumetry/bank_accounts/cap"
 
 
-def test_customers_beyond_the_unique_values_are_refused() -> None:
+@pytest.mark.parametrize(("entity", "most"), [("customers", 62_499_999), ("suppliers", 6_249_999)])
+def test_rows_beyond_the_unique_values_are_refused(entity: str, most: int) -> None:
     """However generous a catalogue is, a profile's slice of the unique values is finite."""
     catalogue = CATALOGUE.model_copy(update={"environments": {"staging": 1_000_000}})
-    (issue,) = inspect(sealed(changed(example(), CAP, 62_500_000)), catalogue, GENERATED)
-    assert (issue.pointer, issue.allowed) == (CAP, "at most 62,499,999 rows")
+    at_limit = changed(example(), f"/volumetry/{entity}", {"cap": most})
+    above = changed(example(), f"/volumetry/{entity}", {"cap": most + 1})
+    assert inspect(sealed(at_limit), catalogue, GENERATED) == ()
+    (issue,) = inspect(sealed(above), catalogue, GENERATED)
+    assert (issue.pointer, issue.allowed) == (f"/volumetry/{entity}/cap", f"at most {most:,} rows")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,21 @@ def test_chunks_tile_a_shard_and_end_where_it_does() -> None:
         assert found.chunk_ids(shard, one)[1] == found.chunk_ids(shard, following)[0]
 
 
+def test_rows_of_the_tenant_belong_to_the_first_shard_and_end_with_the_last_of_them() -> None:
+    volumes = {"customers": 20_000, "suppliers": 5_000}
+    found = plan(1, 1, 4_096, volumetry={name: {"cap": rows} for name, rows in volumes.items()})
+    (suppliers,) = (entity for entity in found.entities if entity.of_tenant)
+    first, *others = found.shards
+    assert (len(others), first.rows["suppliers"]) == (4, 5_000)
+    assert all("suppliers" not in shard.rows and not list(found.chunks(shard, suppliers)) for shard in others)
+    chunks = list(found.chunks(first, suppliers))
+    assert (chunks[0][0], chunks[-1][1]) == (0, 5_000)
+    ids = [found.chunk_ids(first, chunk, suppliers) for chunk in chunks]
+    assert (ids[0][0], ids[-1][1]) == (first.id_low, found.surplus_ids(suppliers)[0])
+    assert all(one[1] == following[0] for one, following in pairwise(ids))
+    assert found.surplus_ids(suppliers)[1] == found.shards[-1].id_high
+
+
 def test_target_pct_and_canary_take_part_of_the_cap() -> None:
     volumes = {"customers": {"cap": 1000, "target_pct": 50}, "bank_accounts": {"cap": 1200}}
     assert plan(1, 1, volumetry=volumes).rows == {"customers": 500, "bank_accounts": 1200}

@@ -2,12 +2,21 @@
 
 from typing import Any, Final
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from stdnum.br import cnpj, cpf
 
+from seed_pipelines.domain import dataset as dataset_module
 from seed_pipelines.domain.brazil.names import EMAIL_DOMAINS
+from seed_pipelines.domain.catalogue import SLICES
+from seed_pipelines.domain.children import one_each
 from seed_pipelines.domain.entities import BY_NAME, ENTITIES
-from seed_pipelines_tests.domain.entities.families import generated, masker, plan_of
+from seed_pipelines.domain.entities.entity import tenant_ids
+from seed_pipelines.domain.entities.suppliers import Suppliers
+from seed_pipelines.domain.plan import Plan
+from seed_pipelines_tests.domain.entities.families import LIMITS, generated, masker, plan_of
+from seed_pipelines_tests.worlds import manifest
 
 NAMES: Final = tuple(entity.name for entity in ENTITIES if entity.of_tenant)
 PLAN: Final = plan_of(100, *NAMES)
@@ -43,6 +52,32 @@ def test_profiles_of_a_tenant_share_no_unique_value(name: str) -> None:
     other = generated(plan_of(100, name, metadata=metadata))[name].to_pandas()
     for column in (*BY_NAME[name].unique, ("id",)):
         assert not set(other[column[0]]) & set(TABLES[name].to_pandas()[column[0]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_outlive_a_version_of_the_generator(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of shards that are replaced later still refer to them; what the rows hold may change."""
+    monkeypatch.setattr(dataset_module, "GENERATOR_VERSION", "next")
+    theirs = generated(plan_of(100, name))
+    assert theirs[name].column("id").equals(TABLES[name].column("id"))
+    assert not theirs["customers"].column("id").equals(generated(PLAN)["customers"].column("id"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_others_find_the_ids_by_number(name: str) -> None:
+    numbers = np.array([7, 0, PLAN.rows[name] - 1], dtype=np.uint64)
+    found = tenant_ids(PLAN.portfolio, name, numbers).to_pylist()
+    assert found == TABLES[name].column("id").take(pa.array(numbers)).to_pylist()
+
+
+def test_the_last_supplier_that_fits_a_slice_has_a_root_of_its_own() -> None:
+    """At the end of the last profile's slice there are roots left, of either kind; one row more is refused."""
+    last = LIMITS.model_copy(update={"profiles": {"default": SLICES - 1}})
+    plan, most = Plan.of(manifest(in_catalogue=last), last), Suppliers.most_rows
+    codes = Suppliers().draw(plan.portfolio, one_each(most - 300, most))
+    assert len(np.unique(codes["numeric_root"])) == len(np.unique(codes["alphanumeric_rest"])) == 300
+    with pytest.raises(ValueError, match="do not suffice"):
+        Suppliers().draw(plan.portfolio, one_each(most, most + 1))
 
 
 def test_the_first_user_is_an_active_administrator() -> None:
