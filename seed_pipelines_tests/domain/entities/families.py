@@ -1,7 +1,6 @@
 """Whole families of customers, generated and masked, and what the rules of coherence find in them once they are changed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -51,19 +50,11 @@ def offenders(plan: Plan, tables: Mapping[str, pa.Table]) -> dict[str, dict[str,
     return {name: broken for name, aspects in found.items() if (broken := {a: n for a, n in aspects.items() if n})}
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A change of the rows of one entity, and the aspects that must show it."""
-
-    entity: str
-    change: Callable[[Rows], None]
-    rule: str
-    aspects: frozenset[str]
-
-
-def broken_by(plan: Plan, tables: Mapping[str, pa.Table], fault: Fault) -> dict[str, dict[str, int]]:
-    """What the rules find once the fault is planted."""
-    rows = tables[fault.entity].to_pylist()
-    fault.change(rows)
-    changed = pa.Table.from_pylist(rows, BY_NAME[fault.entity].schema)
-    return offenders(plan, {**tables, fault.entity: changed})
+def broken_by(
+    plan: Plan, tables: Mapping[str, pa.Table], entity: str, change: Callable[[Rows], None]
+) -> dict[str, dict[str, int]]:
+    """What the rules find once the rows of an entity were changed."""
+    rows = tables[entity].to_pylist()
+    change(rows)
+    changed = pa.Table.from_pylist(rows, BY_NAME[entity].schema)
+    return offenders(plan, {**tables, entity: changed})

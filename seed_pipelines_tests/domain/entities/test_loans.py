@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from seed_pipelines.domain.plan import Plan
-from seed_pipelines_tests.domain.entities.families import Fault, Rows, broken_by, generated, offenders, plan_of
+from seed_pipelines_tests.domain.entities.families import Rows, broken_by, generated, offenders, plan_of
 
 ENTITIES: Final = ("loans", "installments")
 PLAN: Final = plan_of(20, *ENTITIES)
@@ -205,7 +205,7 @@ def collected_for_nothing(rows: Rows) -> None:
     ],
 )
 def test_a_fault_is_seen(entity: str, change: Any, rule: str, aspect: str) -> None:
-    found = broken_by(PLAN, TABLES, Fault(entity, change, rule, frozenset({aspect})))
+    found = broken_by(PLAN, TABLES, entity, change)
     assert aspect in found.get(rule, {}), found
 
 
@@ -215,5 +215,5 @@ def test_an_installment_of_a_canceled_loan_that_is_paid_is_seen() -> None:
     def pay(rows: Rows) -> None:
         next(row for row in rows if row["loan_id"] in canceled)["status"] = "OVERDUE"
 
-    found = broken_by(PLAN, TABLES, Fault("installments", pay, "loan_states", frozenset()))
+    found = broken_by(PLAN, TABLES, "installments", pay)
     assert "installments of canceled loans not pending" in found["loan_states"]

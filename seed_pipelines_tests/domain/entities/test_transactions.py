@@ -12,7 +12,6 @@ import pytest
 from seed_pipelines.domain.entities import BY_NAME
 from seed_pipelines.errors import ManifestInvalid
 from seed_pipelines_tests.domain.entities.families import (
-    Fault,
     Rows,
     broken_by,
     generated,
@@ -164,7 +163,7 @@ def happen_tomorrow(rows: Rows) -> None:
     ],
 )
 def test_a_fault_is_seen(change: Callable[[Rows], None], rule: str, aspect: str) -> None:
-    found = broken_by(PLAN, TABLES, Fault(ENTITY.name, change, rule, frozenset({aspect})))
+    found = broken_by(PLAN, TABLES, ENTITY.name, change)
     assert aspect in found.get(rule, {}), found
 
 
