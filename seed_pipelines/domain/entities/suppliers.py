@@ -25,7 +25,7 @@ _TRADES: Final = (
     *("Energia", "Telecomunicações", "Medicamentos", "Veículos", "Serviços de Limpeza", "Consultoria", "Publicidade"),
     *("Embalagens", "Equipamentos", "Seguros", "Turismo"),
 )
-_FORMS: Final = ("Ltda", "S.A.", "ME", "EIRELI")
+_FORMS: Final = ("Ltda", "S.A.", "ME", "EPP")
 _FORM_SHARES: Final = (62, 12, 20, 6)
 
 

@@ -45,7 +45,7 @@ GOLDEN = {
     "consultants": "f148597d33394bc8627a6395f94457a0e68c511b8aa1ccf07a9e0cdc67c16c1c",
     "bank_accounts": "bed6ff61cc4e235a1cfc68f3ce4609917961ab6838b686295c7c25cc1bafbf17",
     "account_categories": "8abd7129d433092df4ff195d8e93a74ef4bd0e38e192a3472af45f47fd77f7c6",
-    "suppliers": "0640ddcfb3b094d5b8e2f2230bd1be580ea6eaff63ed7ff03a7722c29077fc37",
+    "suppliers": "2cfab0a2a381c1393bac48e2eec178ab50cc197bcacd4d5ca5180887b6618608",
     "loans": "040e6512f0dd10e0ed4176a93b513945cb7827f5c596baaec76db8a1d53eeced",
     "installments": "6a28485bbf9cbe85d106e84eec1efdefbf87dead61cf0d468cc44824d064a7c9",
     "financial_transactions": "398da6141e3798326267176d1345cc9845fabb6a766871c10f0a547ef16fcd2f",
