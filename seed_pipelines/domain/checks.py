@@ -97,7 +97,8 @@ def add_chunk(
     facts.landed_leaves += block_leaves(entity.name, entity.schema, landed.to_batches(), first, end)
     facts.landed_rows += landed.num_rows
     _add(facts.invalid, entity.invalid_values(landed))
-    _add(facts.unmasked, _unmasked(entity, unmasked_batch(entity, plan.portfolio, rows), planned, landed))
+    if entity.pii_columns:
+        _add(facts.unmasked, _unmasked(entity, unmasked_batch(entity, plan.portfolio, rows), planned, landed))
 
 
 def row_counts(shard: str, planned: Mapping[str, int], facts: Mapping[str, EntityFacts]) -> CheckResult:
