@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from seed_pipelines.errors import SeedError
+from seed_pipelines.errors import Interrupted, SeedError
 
 _MODULES: Final = {
     "validate": "manifests",
@@ -54,4 +54,10 @@ def main() -> None:
 def seed_data() -> None:
     """Run the command `seed_data`; a SIGTERM stops it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    import_module(f"{__name__}.run").seed_data()
+    try:
+        command: click.Command = import_module(f"{__name__}.run").seed_data
+    except KeyboardInterrupt:
+        stopped = Interrupted("Stopped by Ctrl-C or a signal before anything began.")
+        click.echo(json.dumps(stopped.problem(), indent=2), err=True)
+        raise SystemExit(stopped.exit_code) from None
+    command()

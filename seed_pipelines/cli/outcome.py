@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster import DagsterInstance
-from dagster._core.execution.stats import RunStepKeyStatsSnapshot
+from dagster._core.execution.stats import RunStepKeyStatsSnapshot, StepEventStatus
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +23,8 @@ class StepTime:
     step: str
     seconds: float
     rows: int | None
-    """Rows it handled; None where it handles none."""
+    """Rows it handled; None where it handles none, or did not get to its end."""
+    ended_well: bool = True
 
     @property
     def rows_per_second(self) -> int | None:
@@ -152,8 +153,10 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
     console.print(rows)
     if outcome.steps:
         console.print(_steps_table(outcome))
-    console.print(_checks_table(outcome.checks))
-    console.print(f"dataset digest {outcome.digest or 'known when every shard is loaded'}", soft_wrap=True)
+    if outcome.checks:
+        console.print(_checks_table(outcome.checks))
+    if outcome.digest or outcome.problem is None:
+        console.print(f"dataset digest {outcome.digest or 'known when every shard is loaded'}", soft_wrap=True)
 
 
 def _steps_table(outcome: RunOutcome) -> Table:
@@ -168,7 +171,8 @@ def _steps_table(outcome: RunOutcome) -> Table:
     for step in outcome.steps:
         rows = "" if step.rows is None else f"{step.rows:,}"
         rate = "" if step.rows_per_second is None else f"{step.rows_per_second:,}"
-        table.add_row(step.step, rows, f"{step.seconds:.2f}", rate)
+        name = step.step if step.ended_well else f"{step.step} (stopped, rolled back)"
+        table.add_row(name, rows, f"{step.seconds:.2f}", rate)
     return table
 
 
@@ -184,7 +188,9 @@ def _checks_table(checks: Sequence[Mapping[str, Any]]) -> Table:
 def _step_time(stats: RunStepKeyStatsSnapshot, session: Session) -> StepTime:
     name = stats.step_key.partition("__")[0]
     counts = {**session.plan.rows, "database": session.plan.total_rows}
-    return StepTime(name, (stats.end_time or 0.0) - (stats.start_time or 0.0), counts.get(name))
+    ended_well = stats.status is StepEventStatus.SUCCESS
+    seconds = (stats.end_time or 0.0) - (stats.start_time or 0.0) if stats.end_time else 0.0
+    return StepTime(name, seconds, counts.get(name) if ended_well else None, ended_well)
 
 
 def _checks_failed(names: Sequence[str]) -> Mapping[str, Any]:

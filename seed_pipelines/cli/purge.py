@@ -9,6 +9,7 @@ from rich.table import Table
 
 from seed_pipelines.cli.console import console
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
+from seed_pipelines.errors import RequestInvalid
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.instance import dagster_instance
 from seed_pipelines.orchestration.resources import SeedingFromSettings
@@ -32,17 +33,27 @@ def purge_command(tenant_id: UUID, environment: str, profile: str, dry_run: bool
         _print(dataset)
     deleted = {}
     if not dry_run:
-        if not yes and not click.confirm("Remove these rows?", err=True):
+        if not yes and not _confirmed():
             click.echo("Nothing was removed.", err=True)
             return
         deleted = dict(purge(services, tenant_id, environment, profile, str(uuid4())))
     if as_json:
         click.echo(json.dumps({"loaded": dict(dataset.rows), "removed": deleted}))
-    elif not dry_run:
-        click.echo(f"Removed {sum(deleted.values()):,} rows.")
+    else:
+        click.echo("A dry run: nothing was removed." if dry_run else f"Removed {sum(deleted.values()):,} rows.")
 
 
 COMMANDS: Final = (purge_command,)
+
+
+def _confirmed() -> bool:
+    """Whether the person says yes; RequestInvalid where nobody answers."""
+    try:
+        return click.confirm("Remove these rows?", err=True)
+    except click.Abort:
+        raise RequestInvalid(
+            "Nothing was removed, as nobody answered: give --yes to remove without being asked."
+        ) from None
 
 
 def _print(dataset: LoadedDataset) -> None:

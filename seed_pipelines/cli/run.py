@@ -68,7 +68,10 @@ def seed_data(**options: Any) -> None:
     except SeedError as error:
         _refuse(error, as_json=options["as_json"])
     except KeyboardInterrupt:
-        _refuse(Interrupted("Stopped before the run began, or while it was."), as_json=options["as_json"])
+        _refuse(
+            Interrupted("Stopped by Ctrl-C or a signal; what had not been committed was rolled back."),
+            as_json=options["as_json"],
+        )
     if options["as_json"]:
         click.echo(json.dumps(outcome.as_dict(), indent=2))
     else:

@@ -151,7 +151,7 @@ def _ancestry(sound: _Sound, kind: Seedable) -> Iterator[Issue]:
 def _parents(sound: _Sound) -> Iterator[Issue]:
     volumetry = sound.get("volumetry") or {}
     if volumetry and "customers" not in volumetry:
-        yield Issue("/volumetry/customers", "missing", "it is missing", "a volume: rows hang on customers")
+        yield Issue("/volumetry/customers", "missing", "it is missing", "a volume: every dataset has customers")
 
 
 def _profile(sound: _Sound, catalogue: Catalogue) -> Iterator[Issue]:

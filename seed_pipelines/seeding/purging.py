@@ -29,7 +29,8 @@ def loaded_dataset(services: Services, tenant_id: UUID, environment: str, profil
     if found != environment:
         raise TenantMismatch(f"The database is {found}, not {environment}.", requested={"environment": environment})
     checkpoints = [c for c in services.target.checkpoints(tenant_id, environment) if c.profile == profile]
-    names = dict.fromkeys(name for checkpoint in checkpoints for name in checkpoint.rows)
+    there = {name for checkpoint in checkpoints for name in checkpoint.rows}
+    names = [entity.name for entity in ENTITIES if entity.name in there]
     rows = {name: sum(checkpoint.rows.get(name, 0) for checkpoint in checkpoints) for name in names}
     hashes = tuple(dict.fromkeys(checkpoint.manifest_hash for checkpoint in checkpoints))
     return LoadedDataset(tenant.slug, environment, profile, hashes, rows)

@@ -66,10 +66,12 @@ class Database:
         TargetMismatch if something the statements name does not exist.
         """
         try:
-            with self.connect() as connection:
+            with self.connect() as connection, _ended_by_interruption(connection):
                 connection.execute("SET LOCAL TIME ZONE 'UTC'")
                 yield connection
         except psycopg.Error as error:
+            if (interruption := _interruption(error)) is not None:
+                raise interruption from None
             meaning = self._meaning(error)
             if meaning is None:
                 raise
@@ -102,6 +104,26 @@ class Database:
         if isinstance(error, _ABSENT):
             return TargetMismatch(f"{self.location}: {primary}. Is this the right database, and was it migrated?")
         return None
+
+
+@contextmanager
+def _ended_by_interruption(connection: Connection) -> Iterator[None]:
+    """End a connection that was interrupted in the middle of a statement: it cannot even be rolled back by the client."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, Exception) or _interruption(error) is not None:
+            connection.cancel()
+            connection.close()
+        raise
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    """What interrupted the work, where an error is only what the driver said of it afterwards."""
+    before = error.__context__
+    while isinstance(before, Exception):
+        before = before.__context__
+    return before
 
 
 def location(url: str) -> str:

@@ -17,7 +17,9 @@ _INACTIVE_PER_CENT: Final = 10
 _SMALLEST_COMMISSION: Final = 50
 _COMMISSIONS: Final = 301
 """Basis points of the principal: from half a per cent to three and a half."""
-_LONGEST_DAYS: Final = 10 * 365
+_SHORTEST_DAYS: Final = 12 * 365
+"""No customer has been there longer, so that no loan is older than who sold it."""
+_SPREAD_DAYS: Final = 10 * 365
 
 
 class Consultants(Entity):
@@ -34,7 +36,7 @@ class Consultants(Entity):
         Column("phone", pa.string(), "Mobile, E.164: +55, area code, 9 and eight digits.", pii="phone"),
         Column("commission_pct", pa.decimal128(5, 2), "Per cent of the principal of a loan."),
         Column("status", pa.string(), "ACTIVE or INACTIVE.", few_values=True),
-        Column("hired_on", pa.date32(), "In the ten years before anchor_datetime."),
+        Column("hired_on", pa.date32(), "Before the oldest loan; at most 22 years before anchor_datetime."),
     )
     pii: ClassVar = {**person.DOCUMENT_PII, **person.NAME_PII, **person.EMAIL_PII, **person.PHONE_PII}
     unique = (("document_number",), ("email",))
@@ -54,7 +56,8 @@ class Consultants(Entity):
             "status": inactive.astype(np.uint8),
             "hired_day": dataset.anchor_day
             - 1
-            - self.stream(dataset, "hired_on").below(numbers, _LONGEST_DAYS).astype(np.int64),
+            - _SHORTEST_DAYS
+            - self.stream(dataset, "hired_on").below(numbers, _SPREAD_DAYS).astype(np.int64),
         }
 
     def render(self, portfolio: Portfolio, rows: Rows, codes: Codes) -> pa.RecordBatch:

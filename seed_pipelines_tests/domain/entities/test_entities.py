@@ -42,7 +42,7 @@ GOLDEN = {
     "tenant_users": "2f2f6696a2f0ec5227603d4d3b4b3044956f5d6228cddd42102bee503adc95ed",
     "customers": "c1dcb1761cc5e69b1835b10fd65272f32634b5c398ec553d89941d15bfcc817b",
     "addresses": "113a42e916cb6720370c37d213a7922838ac73cb1280533405804bfafe22dced",
-    "consultants": "f148597d33394bc8627a6395f94457a0e68c511b8aa1ccf07a9e0cdc67c16c1c",
+    "consultants": "24ca9560b3844aec1cfa873b574b771538edf20796045223acadcae179edbbcd",
     "bank_accounts": "bed6ff61cc4e235a1cfc68f3ce4609917961ab6838b686295c7c25cc1bafbf17",
     "account_categories": "8abd7129d433092df4ff195d8e93a74ef4bd0e38e192a3472af45f47fd77f7c6",
     "suppliers": "2cfab0a2a381c1393bac48e2eec178ab50cc197bcacd4d5ca5180887b6618608",

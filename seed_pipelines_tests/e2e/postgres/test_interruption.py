@@ -1,0 +1,61 @@
+"""A run that is stopped in the middle of a statement."""
+
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+from tenacity import Retrying, stop_after_delay, wait_fixed
+
+from seed_pipelines.adapters.postgres.database import Connection, Database
+from seed_pipelines_tests.e2e.postgres.conftest import Server
+
+pytestmark = pytest.mark.e2e
+
+_AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(30)%%' AND pid <> pg_backend_pid()"
+
+
+class StoppedError(BaseException):
+    """What Dagster raises in a step: no Exception, and not the KeyboardInterrupt that the driver knows."""
+
+
+@pytest.fixture
+def stopped_soon() -> Iterator[None]:
+    """An alarm that stops the main thread after a moment."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise StoppedError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("stopped_soon")
+def test_an_interrupted_statement_is_an_interruption_and_no_outage(
+    data: Database, stack: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What stopped it comes through, nothing is said of a rollback, and the server stops working on it."""
+    with pytest.raises(StoppedError), data.connection() as connection:
+        connection.execute("SELECT pg_sleep(30)")
+    assert caplog.text == ""
+    with stack.superuser() as connection:
+        for attempt in Retrying(stop=stop_after_delay(10), wait=wait_fixed(0.1)):
+            with attempt:
+                assert connection.execute(_AT_WORK).fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("stopped_soon")
+def test_so_is_one_whose_connection_is_used_once_more(data: Database) -> None:
+    """As a cursor or a COPY does on its way out."""
+    with pytest.raises(StoppedError), data.connection() as connection:
+        _use_twice(connection)
+
+
+def _use_twice(connection: Connection) -> None:
+    try:
+        connection.execute("SELECT pg_sleep(30)")
+    finally:
+        connection.execute("SELECT 1")
