@@ -17,9 +17,6 @@ from seed_pipelines.domain.streams import Stream
 
 CUSTOMERS: Final = "customers"
 
-MOST_PER_PARENT: Final = 1 << POSITION_BITS - 1
-"""Rows of a grandchild per parent, on average: the uneven shares that two parents of a customer have stay below twice that."""
-
 
 class Kind(Protocol):
     """What a portfolio needs to know of an entity."""

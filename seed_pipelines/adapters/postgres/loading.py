@@ -20,6 +20,7 @@ from seed_pipelines.adapters.postgres.copy_binary import HEADER, TRAILER, column
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.entity_table import EntityTable, columns, seeded_range, table_name, uuids
 from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.domain.plan import IdRange
 from seed_pipelines.errors import DatasetInUse, LeaseLost, ParquetMismatch, TargetMismatch
 
 _REFERRING: Final = """
@@ -37,10 +38,6 @@ WHERE confrelid = to_regclass(%s) AND contype = 'f' AND conparentid = 0 AND has_
 """Tables whose rows may refer to a table's, with pairs of columns. One that the login may not read refuses the delete itself."""
 _COPY_ROWS: Final = 65_536
 """Rows encoded at a time."""
-
-
-IdRange = tuple[bytes, bytes | None]
-"""Ids [low, high) of 16 bytes each; no high is no end."""
 
 
 @dataclass(frozen=True)

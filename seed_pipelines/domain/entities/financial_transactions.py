@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from seed_pipelines.domain.amortization import Integers
 from seed_pipelines.domain.children import Rows
+from seed_pipelines.domain.entities.account_categories import TYPES
 from seed_pipelines.domain.entities.bank_accounts import BankAccounts, opened_seconds
 from seed_pipelines.domain.entities.customers import anchor_second, income_cents
 from seed_pipelines.domain.entities.entity import (
@@ -26,8 +27,6 @@ from seed_pipelines.domain.entities.transaction_rules import PAYMENTS_MATCH, TRA
 from seed_pipelines.domain.masking import Codes
 from seed_pipelines.domain.portfolio import Portfolio
 
-TYPES: Final = ("EXPENSE", "INCOME")
-"""In the order in which the categories of the tenant take turns."""
 DESCRIPTIONS: Final = (
     "Pagamento de parcela",
     *("Compra no débito", "Pix enviado", "Boleto pago", "Compra no crédito", "Tarifa bancária"),
