@@ -39,7 +39,8 @@ run: setup ## Seed the staging manifest of tenant-a on the local stack
 	@echo "Starting the local stack: PostgreSQL, OpenBao, S3."
 	@$(BIN)/seed-data up --quiet
 	@$(BIN)/seed_data --tenant-id $(TENANT_A) --environment staging --manifest-path manifests/staging/tenant-a.yaml \
-	  --requested-by "$${USER:-make}" --override-window "make run: a demonstration on the local stack"
+	  --idempotency-key "make-run-$$(date -u +%Y%m%dT%H%M%S)" --requested-by "$${USER:-make}" \
+	  --override-window "make run: a demonstration on the local stack"
 	@echo "The stack keeps running: 'make ui' opens Dagster, 'make down' stops it."
 
 .PHONY: ui

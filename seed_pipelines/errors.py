@@ -9,6 +9,7 @@ SeedError
 │   ├── RequestInvalid           422 request_invalid
 │   ├── CanaryOutOfScope         422 canary_out_of_scope
 │   ├── PartitionsNotSelected    422 partitions_not_selected
+│   ├── IdempotencyConflict      409 idempotency_conflict
 │   ├── ReferenceDatetimeDrift   409 reference_datetime_drift
 │   ├── MaskingKeyChanged        409 masking_key_changed
 │   ├── DatasetInUse             409 dataset_in_use
@@ -16,6 +17,8 @@ SeedError
 │   ├── ParquetMismatch          409 parquet_mismatch
 │   └── ChecksFailed             422 checks_failed
 ├── ConcurrencyRefusal           exit 3
+│   ├── IdempotencyInProgress    409 idempotency_in_progress
+│   ├── ConcurrencyCap           429 concurrency_cap
 │   ├── LeaseHeld                409 lease_held
 │   └── LeaseLost                409 lease_lost
 ├── DependencyUnavailable        exit 4
@@ -24,7 +27,9 @@ SeedError
 │   ├── StorageUnavailable       503 storage_unavailable
 │   └── StackUnavailable         503 stack_unavailable
 ├── LimitRefusal                 exit 5
-│   └── OutsideWindow            409 outside_window
+│   ├── OutsideWindow            409 outside_window
+│   ├── QueuePending             429 queue_pending
+│   └── QueueExpired             429 queue_expired
 ├── Stopped                      exit 130
 │   └── Interrupted              409 interrupted
 └── AccessRefusal                exit 6
@@ -121,6 +126,14 @@ class PartitionsNotSelected(ValidationFailure):
     title = "The partitions of the run do not fit its job"
 
 
+class IdempotencyConflict(ValidationFailure):
+    """The idempotency key was used for another manifest."""
+
+    code = "idempotency_conflict"
+    title = "The idempotency key stands for another manifest"
+    status = 409
+
+
 class ReferenceDatetimeDrift(ValidationFailure):
     """The dataset in the database was made for another reference_datetime or anchor_datetime."""
 
@@ -172,6 +185,21 @@ class ConcurrencyRefusal(SeedError):
 
     exit_code = 3
     status = 409
+
+
+class IdempotencyInProgress(ConcurrencyRefusal):
+    """A run with this idempotency key goes on."""
+
+    code = "idempotency_in_progress"
+    title = "A run with this idempotency key is at work"
+
+
+class ConcurrencyCap(ConcurrencyRefusal):
+    """As many runs as may at once are seeding the environment."""
+
+    code = "concurrency_cap"
+    title = "Too many runs in this environment"
+    status = 429
 
 
 class LeaseHeld(ConcurrencyRefusal):
@@ -236,6 +264,20 @@ class OutsideWindow(LimitRefusal):
     code = "outside_window"
     title = "Outside the off-peak window"
     status = 409
+
+
+class QueuePending(LimitRefusal):
+    """Others came first and wait for the same."""
+
+    code = "queue_pending"
+    title = "Waiting in the queue"
+
+
+class QueueExpired(LimitRefusal):
+    """The run waited as long as an entry of the queue lives."""
+
+    code = "queue_expired"
+    title = "The queue entry expired"
 
 
 class Stopped(SeedError):

@@ -80,8 +80,9 @@ class World:
         )
 
     def request(self, wanted: Manifest | None = None, *, origin: str = "run-1", **changes: Any) -> SeedRequest:
-        """A request to seed tenant-a in staging."""
+        """A request to seed tenant-a in staging, under a key of its origin."""
         read = wanted or manifest(in_catalogue=self.catalogue)
         tenant: UUID | str = changes.pop("tenant", TENANT.tenant_id)
         environment: str = changes.pop("environment", "staging")
+        changes.setdefault("idempotency_key", f"key of {origin}")
         return SeedRequest(origin=origin, tenant=tenant, environment=environment, read_manifest=lambda: read, **changes)

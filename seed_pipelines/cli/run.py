@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 
 import click
 
+from seed_pipelines.adapters.postgres.idempotency import Replay
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun
 from seed_pipelines.cli.console import console
-from seed_pipelines.cli.outcome import RunOutcome, print_outcome
+from seed_pipelines.cli.outcome import RunOutcome, print_outcome, step_times
+from seed_pipelines.cli.queue_display import QueueDisplay
 from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
@@ -22,9 +24,10 @@ from seed_pipelines.orchestration.launch import launch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.rehearsal import rehearse
+from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
+from seed_pipelines.seeding.rehearsal import ask_to_rehearse
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.seed_run import enter, give_up, held
+from seed_pipelines.seeding.seed_run import ask, give_up, held
 from seed_pipelines.seeding.services import Services
 
 
@@ -47,7 +50,13 @@ from seed_pipelines.seeding.services import Services
     type=click.Path(path_type=Path),
     help="Where a dry run writes. Default: <state>/dry-run.",
 )
-@click.option("--idempotency-key", help="Recorded with the run. Default: seed-data:<manifest_hash>.")
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    help="Asked for again within 24 hours, a run that succeeded is not repeated, only its answer. "
+    "Default: seed-data:<manifest_hash>; a dry run has none.",
+)
+@click.option("--wait", is_flag=True, help="Wait up to five minutes for a lease and a slot, in order of arrival.")
 @click.option("--role", "roles", multiple=True, envvar="SEED_ROLES", help="Role the caller claims (repeatable).")
 @click.option("--requested-by", envvar="SEED_REQUESTED_BY", default="", help="Name the caller claims.")
 @click.option(
@@ -59,9 +68,9 @@ from seed_pipelines.seeding.services import Services
 def seed_data(**options: Any) -> None:
     """Generate, mask, load, check and report the synthetic data of one manifest.
 
-    Exit codes: 0 done; 2 validation, tenant mismatch, drift or failed checks; 3 lease held; 4 a needed service is
-    away; 5 outside the window; 6 row level security, tenant or role; 130 interrupted. The reason is on stderr as
-    Problem Details.
+    Exit codes: 0 done; 2 validation, tenant mismatch, drift, another manifest under the key, or failed checks; 3 lease
+    held, too many runs, or the key's run at work; 4 a needed service is away; 5 outside the window, or waiting in the
+    queue; 6 row level security, tenant or role; 130 interrupted. The reason is on stderr as Problem Details.
     """
     try:
         outcome = _seed(**options)
@@ -73,7 +82,7 @@ def seed_data(**options: Any) -> None:
             as_json=options["as_json"],
         )
     if options["as_json"]:
-        click.echo(json.dumps(outcome.as_dict(), indent=2))
+        click.echo(outcome.text)
     else:
         print_outcome(outcome, console())
     if outcome.problem is not None:
@@ -101,6 +110,7 @@ def _seed(
     idempotency_key: str | None,
     dry_run: bool,
     output: Path | None,
+    wait: bool,
     as_json: bool,
 ) -> RunOutcome:
     use_local_stack()
@@ -123,9 +133,11 @@ def _seed(
     )
     started = datetime.now(UTC)
     if dry_run:
-        return _rehearsed(services, request, output or settings.state_dir / "dry-run", started)
+        return _rehearsed(services, request, output or settings.state_dir / "dry-run")
     try:
-        session = enter(services, request)
+        session = ask(services, request, QueueDisplay(announces=not as_json, waits=wait).patience)
+        if isinstance(session, Replay):
+            return RunOutcome(session.response, repeated_from=session.answered_at)
         _announce(as_json, session.run, run_id)
         with held(session):
             job = ManifestJob(session.manifest, session.plan, source.path)
@@ -133,7 +145,8 @@ def _seed(
                 problem = launch(job, seeding, instance, run_id)
             if problem is not None:
                 session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
-            return RunOutcome.of_run(session, problem, instance, run_id, (datetime.now(UTC) - started).total_seconds())
+            seconds = (datetime.now(UTC) - started).total_seconds()
+            return RunOutcome(stored_text(session, problem), step_times(session, instance, run_id), seconds)
     except BaseException as error:
         if source.profile is not None:
             give_up(services, request, source.profile, error)
@@ -193,9 +206,14 @@ class _ManifestSource:
         return read_manifest(document, catalogue, ENTITIES)
 
 
-def _rehearsed(services: Services, request: SeedRequest, directory: Path, started: datetime) -> RunOutcome:
-    rehearsal = rehearse(services, request, str(directory))
-    return RunOutcome.of_rehearsal(rehearsal, directory, (datetime.now(UTC) - started).total_seconds())
+def _rehearsed(services: Services, request: SeedRequest, directory: Path) -> RunOutcome:
+    rehearsal = ask_to_rehearse(services, request, str(directory))
+    if isinstance(rehearsal, Replay):
+        return RunOutcome(rehearsal.response, repeated_from=rehearsal.answered_at)
+    text = as_text(rehearsal_answer(rehearsal, str(directory)))
+    if request.idempotency_key is not None:
+        services.control.record_answer(rehearsal.claim, UUID(request.origin), text)
+    return RunOutcome(text)
 
 
 def _announce(as_json: bool, run: SeedRun, dagster_run_id: str) -> None:

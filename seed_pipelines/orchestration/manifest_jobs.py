@@ -15,6 +15,8 @@ OWNER: Final = "team:seed-data"
 
 TENANT_TAG: Final = "seed/tenant"
 ENVIRONMENT_TAG: Final = "seed/environment"
+IDEMPOTENCY_KEY_TAG: Final = "seed/idempotency-key"
+"""Of a run that somebody asked for under a key; others have one of their own."""
 
 VALIDATED_MANIFEST: Final = "validated_manifest"
 DATABASE: Final = "database"

@@ -12,9 +12,10 @@ import dagster as dg
 from seed_pipelines.domain.backoff import delay_seconds
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, SeedError
-from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import IDEMPOTENCY_KEY_TAG, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import is_of_backfill, last_step, origin_of, selected_shards, shards_asked_for
+from seed_pipelines.seeding.answer import succeed
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
 
@@ -84,11 +85,13 @@ def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedReques
             )
         return found
 
+    origin = origin_of(context.run.run_id, context.run.tags)
     return SeedRequest(
-        origin=origin_of(context.run.run_id, context.run.tags),
+        origin=origin,
         tenant=tenant,
         environment=environment,
         read_manifest=manifest,
+        idempotency_key=context.run.tags.get(IDEMPOTENCY_KEY_TAG, f"dagster:{origin}"),
     )
 
 
@@ -96,7 +99,7 @@ def _finish(context: Context, session: Session, shards_of_run: int) -> None:
     reports = session.services.control.shard_reports(session.run.seed_run_id)
     wanted = shards_asked_for(context.instance, session.run.origin, shards_of_run)
     if wanted is not None and len(reports) >= wanted:
-        session.finish("succeeded")
+        succeed(session)
     elif not is_of_backfill(context.run.tags):
         session.finish("partial")
 

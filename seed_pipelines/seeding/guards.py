@@ -22,6 +22,7 @@ from seed_pipelines.seeding.request import SeedRequest
 
 ADMIN = "seed-admin"
 MAY_SEED = frozenset({"seed-runner", ADMIN})
+LONGEST_KEY = 255
 _PURGE = "`seed-data purge` removes the loaded dataset"
 
 
@@ -60,6 +61,14 @@ def may_seed(subject: str, roles: frozenset[str], tenant_slug: str, environment:
             f"{subject} is neither seed-runner nor seed-admin for {tenant_slug} in {environment}.",
             subject=subject,
             required=sorted(MAY_SEED),
+        )
+
+
+def usable_key(key: str) -> None:
+    """An idempotency key is 1 to 255 printable characters, with no space at its ends; RequestInvalid."""
+    if not (1 <= len(key) <= LONGEST_KEY and key.isprintable() and key == key.strip()):
+        raise RequestInvalid(
+            f"An idempotency key has 1 to {LONGEST_KEY} printable characters and no space at its ends."
         )
 
 

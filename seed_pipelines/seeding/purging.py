@@ -49,6 +49,7 @@ def purge(services: Services, tenant_id: UUID, environment: str, profile: str, o
         tag = dataset_tag(dataset.tenant, environment, profile)
         deleted = services.target.purge(lease, profile, (lowest_id(tag, 0), end_of_dataset(tag)), ENTITIES)
         services.row_files.delete_dataset(environment, dataset.tenant, profile)
+        services.control.forget_answers(tenant_id, environment, profile)
     finally:
         services.control.release(lease)
     return {name: rows for name, rows in deleted.items() if rows or name in dataset.rows}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
 from seed_pipelines.adapters.row_files import RowFile, RowFileStore
 from seed_pipelines.domain import checks
 from seed_pipelines.domain.checks import CheckResult, Coherence, EntityFacts
@@ -15,7 +16,7 @@ from seed_pipelines.domain.masking import Masker
 from seed_pipelines.domain.plan import Plan, Shard
 from seed_pipelines.seeding.generation import generate, row_file_key
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.seed_run import admit
+from seed_pipelines.seeding.seed_run import admit, unanswered
 from seed_pipelines.seeding.services import RowFiles, Services
 
 
@@ -30,6 +31,8 @@ class _DryRun:
 class Rehearsal:
     """What a dry run made and found."""
 
+    claim: Claim
+    """The key it was asked for with."""
     plan: Plan
     files: tuple[RowFile, ...]
     rows: Mapping[str, int]
@@ -44,8 +47,15 @@ class Rehearsal:
 
 
 def rehearse(services: Services, request: SeedRequest, directory: str) -> Rehearsal:
-    """Generate, mask and check a manifest into a directory."""
+    """Generate, mask and check a manifest into a directory; IdempotencyConflict if the request's key was answered before."""
+    return unanswered(ask_to_rehearse(services, request, directory), request)
+
+
+def ask_to_rehearse(services: Services, request: SeedRequest, directory: str) -> Rehearsal | Replay:
+    """Generate, mask and check a manifest into a directory; a Replay where the request's key was answered before."""
     admission = admit(services, request, rehearsal=True)
+    if isinstance(admission, Replay):
+        return admission
     plan = admission.plan
     generation = _DryRun(plan, admission.masker, RowFileStore(directory))
     files = {
@@ -58,8 +68,9 @@ def rehearse(services: Services, request: SeedRequest, directory: str) -> Rehear
     for (name, _), file in files.items():
         leaves[name].extend(file.leaves)
     roots = {name: merkle_root(found) for name, found in leaves.items()}
+    results.append(_unique(generation))
     return Rehearsal(
-        plan, tuple(files.values()), plan.rows, roots, dataset_digest(roots), (*results, _unique(generation))
+        admission.claim, plan, tuple(files.values()), plan.rows, roots, dataset_digest(roots), tuple(results)
     )
 
 

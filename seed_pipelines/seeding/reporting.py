@@ -49,7 +49,7 @@ def check_and_record(session: Session, shard: Shard) -> dict[str, Any]:
         "checks": [result.as_dict() for result in results],
         "passed": all(result.passed for result in results),
     }
-    session.services.control.record_shard(session.run.seed_run_id, shard.key, report)
+    session.services.control.record_shard(session.lease, shard.key, report)
     return report
 
 

@@ -24,6 +24,6 @@ class SeedRequest:
     """A name given by the caller; recorded as claimed, never trusted."""
     claimed_roles: tuple[str, ...] = ()
     idempotency_key: str | None = None
-    """Recorded with the run; None stands for `seed-data:<manifest_hash>`."""
+    """Who asks again under a key gets the answer that was given; None stands for `seed-data:<manifest_hash>`."""
     window_override: str | None = None
     """Why a seed-admin starts it outside the window; None to keep the window."""

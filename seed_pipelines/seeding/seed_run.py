@@ -5,8 +5,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from seed_pipelines.adapters.postgres.idempotency import FALLBACK_PREFIX, Claim, Operation, Replay
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
@@ -16,10 +17,20 @@ from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import Masker, MaskingKeys
 from seed_pipelines.domain.masking_keys import masking_keys
 from seed_pipelines.domain.plan import Plan
-from seed_pipelines.errors import DatabaseUnavailable, Interrupted, LeaseLost, SeedError, TenantUnknown
+from seed_pipelines.errors import (
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    Interrupted,
+    LeaseLost,
+    SeedError,
+    TenantUnknown,
+)
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.services import ControlDatabase, RowFiles, Services
+from seed_pipelines.seeding.turn import IMPATIENT, Patience, acquire_in_turn
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -54,15 +65,16 @@ class Session:
         return self.services.row_files
 
     def finish(self, status: Status, problem: Mapping[str, Any] | None = None) -> None:
-        """Record how the seed run ended and give the lease back."""
+        """Record how the seed run ended without an answer, and give the lease back."""
         self.services.control.finish_run(self.run.seed_run_id, status, problem)
         self.services.control.release(self.lease)
 
 
 @dataclass(frozen=True)
 class Admission:
-    """A request that passed every guard but the lease."""
+    """A request that passed every guard but the queue and the lease."""
 
+    claim: Claim
     tenant: Tenant
     plan: Plan
     masker: Masker
@@ -70,8 +82,11 @@ class Admission:
     window_override_reason: str | None
 
 
-def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) -> Admission:
-    """Pass the guards in their order, all but the lease; a rehearsal may happen at any time of day."""
+def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) -> Admission | Replay:
+    """Pass the guards in their order, all but the queue and the lease; a rehearsal may happen at any time of day.
+
+    A Replay, with nothing more asked, where the request's key was answered before.
+    """
     control, target = services.control, services.target
     control.ping()
     target.ping()
@@ -83,6 +98,10 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
     subject, roles = control.subject(), control.roles(tenant.tenant_id, request.environment)
     guards.may_seed(subject, roles, tenant.slug, request.environment)
     known = control.find_run(request.origin, tenant.tenant_id, request.environment, manifest.metadata.profile)
+    claim = _claim(request, manifest, tenant, known, "dry_run" if rehearsal else "seed_run")
+    replay = control.answered(claim, known.seed_run_id if known else None, services.holder_finished)
+    if replay is not None:
+        return replay
     override = request.window_override if known is None else known.window_override_reason
     if not rehearsal:
         granted = roles if known is None or override is None else roles | {guards.ADMIN}
@@ -90,12 +109,33 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
     plan = Plan.of(manifest, services.catalogue)
     masker = Masker(_verified_keys(services, plan, tenant))
     target.verify_columns(plan.entities)
-    return Admission(tenant, plan, masker, subject, override)
+    return Admission(claim, tenant, plan, masker, subject, override)
 
 
 def enter(services: Services, request: SeedRequest) -> Session:
-    """Pass the guards and hold the lease; idempotent for one origin. Raises whatever refuses the run."""
+    """What `ask` gives, for those who cannot take an answer in place of a session; IdempotencyConflict if there is one."""
+    return unanswered(ask(services, request), request)
+
+
+def unanswered(found: T | Replay, request: SeedRequest) -> T:
+    """What was found, if it is no answer; IdempotencyConflict."""
+    if isinstance(found, Replay):
+        raise IdempotencyConflict(
+            f"The key {request.idempotency_key!r} was answered by seed run {found.seed_run_id}: use a new key.",
+            key=request.idempotency_key,
+            seed_run_id=str(found.seed_run_id),
+        )
+    return found
+
+
+def ask(services: Services, request: SeedRequest, patience: Patience = IMPATIENT) -> Session | Replay:
+    """Pass the guards and hold the lease; idempotent for one origin. Raises whatever refuses the run.
+
+    A Replay, and nothing else, where the request's key was answered before.
+    """
     admission = admit(services, request)
+    if isinstance(admission, Replay):
+        return admission
     tenant, manifest = admission.tenant, admission.plan.manifest
     control = services.control
     wanted = NewSeedRun(
@@ -105,16 +145,14 @@ def enter(services: Services, request: SeedRequest) -> Session:
         origin=request.origin,
         manifest_hash=manifest.integrity.manifest_hash,
         mode=manifest.mode,
-        idempotency_key=request.idempotency_key or f"seed-data:{manifest.integrity.manifest_hash}",
+        idempotency_key=admission.claim.key,
         requested_by=request.requested_by,
         claimed_roles=request.claimed_roles,
         window_override_reason=admission.window_override_reason,
     )
     run = control.open_run(wanted)
     try:
-        lease = control.acquire(
-            tenant.tenant_id, request.environment, run.seed_run_id, request.origin, services.holder_finished
-        )
+        lease = control.join(run) or acquire_in_turn(services, run, admission.claim, patience)
     except SeedError as refusal:
         control.finish_run(run.seed_run_id, "failed", refusal.problem())
         raise
@@ -177,6 +215,16 @@ def _recording(origin: str) -> Iterator[None]:
         yield
     except (DatabaseUnavailable, LeaseLost) as beyond:
         logger.warning("The end of the seed run of %s could not be recorded: %s", origin, beyond.detail)
+
+
+def _claim(
+    request: SeedRequest, manifest: Manifest, tenant: Tenant, known: SeedRun | None, operation: Operation
+) -> Claim:
+    manifest_hash = manifest.integrity.manifest_hash
+    asked = request.idempotency_key if known is None else known.idempotency_key
+    key = f"{FALLBACK_PREFIX}{manifest_hash}" if asked is None else asked
+    guards.usable_key(key)
+    return Claim(tenant.tenant_id, request.environment, operation, key, manifest_hash, manifest.metadata.profile)
 
 
 def _verified_keys(services: Services, plan: Plan, tenant: Tenant) -> MaskingKeys:

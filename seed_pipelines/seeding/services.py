@@ -9,7 +9,8 @@ from uuid import UUID
 import pyarrow as pa
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
-from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
+from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
@@ -45,8 +46,33 @@ class ControlDatabase(Protocol):
         seed_run_id: UUID,
         holder: str,
         holder_finished: Callable[[str], bool],
+        terms: Terms = NO_TERMS,
     ) -> Lease:
-        """Take, take over or join the lease; LeaseHeld."""
+        """Take, take over or join the lease, with all of its terms; LeaseHeld, or what the terms refuse."""
+
+    def join(self, run: SeedRun) -> Lease | None:
+        """The living lease of a seed run; None if it has none."""
+
+    def enter_queue(self, tenant_id: UUID, environment: str, origin: str) -> int:
+        """A new entry behind all others; its id."""
+
+    def stay_in_queue(self, entry_id: int) -> None:
+        """Keep the place; QueueExpired."""
+
+    def leave_queue(self, entry_id: int) -> None:
+        """Give the place up; nothing happens if it is gone."""
+
+    def answered(self, claim: Claim, seed_run_id: UUID | None, holder_finished: Callable[[str], bool]) -> Replay | None:
+        """The stored answer to a key; None if it is free. IdempotencyConflict, IdempotencyInProgress."""
+
+    def answer_of(self, run: SeedRun) -> str | None:
+        """The answer stored when a seed run succeeded; None if there is none, or none any more."""
+
+    def record_answer(self, claim: Claim, origin_id: UUID, response: str) -> None:
+        """Store the answer to a dry run; the first answer to a key stays."""
+
+    def forget_answers(self, tenant_id: UUID, environment: str, profile: str) -> None:
+        """Forget the answers about a dataset that is no more."""
 
     def lease_holder(self, tenant_id: UUID, environment: str) -> str | None:
         """Who holds the lease now; None where nobody does or it has expired."""
@@ -69,11 +95,14 @@ class ControlDatabase(Protocol):
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
         """Record the token a seed run holds; whoever ran before it under the same lease is over."""
 
-    def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
-        """Record how a seed run ended."""
+    def succeed_run(self, run: SeedRun, lease: Lease, response: str) -> None:
+        """End a seed run well, store the answer to its key and give its lease back, all or nothing; LeaseLost."""
 
-    def record_shard(self, seed_run_id: UUID, shard_key: str, report: Mapping[str, Any]) -> None:
-        """Record a shard's integrity report, replacing an earlier one of the same seed run."""
+    def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
+        """Record how a seed run ended without an answer; its key is free again."""
+
+    def record_shard(self, lease: Lease, shard_key: str, report: Mapping[str, Any]) -> None:
+        """Record a shard's integrity report, replacing an earlier one of the same seed run; LeaseLost."""
 
     def shard_reports(self, seed_run_id: UUID) -> Mapping[str, Mapping[str, Any]]:
         """Shard key -> its integrity report."""

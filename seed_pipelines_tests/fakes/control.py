@@ -7,10 +7,20 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
-from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
+from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
-from seed_pipelines.errors import DatabaseUnavailable, LeaseHeld, LeaseLost, TenantUnknown
+from seed_pipelines.errors import (
+    ConcurrencyCap,
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    IdempotencyInProgress,
+    LeaseHeld,
+    LeaseLost,
+    QueueExpired,
+    TenantUnknown,
+)
 
 STARTED = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -26,10 +36,14 @@ class FakeControl:
     runs: dict[UUID, SeedRun] = field(default_factory=dict)
     leases: dict[tuple[UUID, str], Lease] = field(default_factory=dict)
     reports: dict[UUID, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    keys: dict[tuple[object, ...], tuple[Claim, UUID | None, str | None]] = field(default_factory=dict)
+    """Idempotency keys: what was asked for, by whom, and the answer."""
+    queue: list[int] = field(default_factory=list)
     heartbeats: int = 0
     interrupted_after: str = ""
     """The method after whose effect a Ctrl-C arrives, once."""
     tokens: "count[int]" = field(default_factory=lambda: count(1))
+    entries: "count[int]" = field(default_factory=lambda: count(1))
 
     def ping(self) -> None:
         if self.away:
@@ -57,16 +71,63 @@ class FakeControl:
         seed_run_id: UUID,
         holder: str,
         holder_finished: Callable[[str], bool],
+        terms: Terms = NO_TERMS,
     ) -> Lease:
         held = self.leases.get((tenant_id, environment))
         if held is not None and held.seed_run_id == seed_run_id:
             return held
         if held is not None and not holder_finished(held.holder):
             raise LeaseHeld("Held.", holder=held.holder, expires_in_seconds=60)
+        others = [key for key in self.leases if key[1] == environment and key[0] != tenant_id]
+        if terms.slots is not None and len(others) >= terms.slots:
+            raise ConcurrencyCap("Full.", cap=terms.slots)
+        if terms.claim is not None:
+            self.keys[self._key(terms.claim)] = (terms.claim, seed_run_id, None)
         lease = Lease(tenant_id, environment, seed_run_id, holder, next(self.tokens))
         self.leases[tenant_id, environment] = lease
         self._interrupt("acquire")
         return lease
+
+    def join(self, run: SeedRun) -> Lease | None:
+        held = self.leases.get((run.tenant_id, run.environment))
+        return held if held is not None and held.seed_run_id == run.seed_run_id else None
+
+    def enter_queue(self, tenant_id: UUID, environment: str, origin: str) -> int:
+        self.queue.append(next(self.entries))
+        return self.queue[-1]
+
+    def stay_in_queue(self, entry_id: int) -> None:
+        if entry_id not in self.queue:
+            raise QueueExpired("Too late.", queue_entry=entry_id)
+
+    def leave_queue(self, entry_id: int) -> None:
+        if entry_id in self.queue:
+            self.queue.remove(entry_id)
+
+    def answered(self, claim: Claim, seed_run_id: UUID | None, holder_finished: Callable[[str], bool]) -> Replay | None:
+        used, owner, response = self.keys.get(self._key(claim), (claim, seed_run_id, None))
+        alive = {lease.seed_run_id for lease in self.leases.values() if not holder_finished(lease.holder)}
+        if owner in (None, seed_run_id) or (response is None and owner not in alive):
+            return None
+        if used.manifest_hash != claim.manifest_hash:
+            raise IdempotencyConflict("Another manifest.", key=claim.key)
+        if response is None or owner is None:
+            raise IdempotencyInProgress("At work.", key=claim.key)
+        return Replay(owner, STARTED, response)
+
+    def answer_of(self, run: SeedRun) -> str | None:
+        return next((answer for _, owner, answer in self.keys.values() if owner == run.seed_run_id), None)
+
+    def record_answer(self, claim: Claim, origin_id: UUID, response: str) -> None:
+        self.keys.setdefault(self._key(claim), (claim, origin_id, response))
+
+    def forget_answers(self, tenant_id: UUID, environment: str, profile: str) -> None:
+        dataset = (tenant_id, environment, profile)
+        self.keys = {
+            key: value
+            for key, value in self.keys.items()
+            if (value[0].tenant_id, value[0].environment, value[0].profile) != dataset
+        }
 
     def lease_holder(self, tenant_id: UUID, environment: str) -> str | None:
         held = self.leases.get((tenant_id, environment))
@@ -114,15 +175,33 @@ class FakeControl:
         self.runs[run.seed_run_id] = replace(run, fencing_token=lease.token)
         self._interrupt("fence_run")
 
+    def succeed_run(self, run: SeedRun, lease: Lease, response: str) -> None:
+        self.ping()
+        if self.leases.get((lease.tenant_id, lease.environment)) != lease:
+            raise LeaseLost("Taken over.", token=lease.token)
+        self.runs[run.seed_run_id] = replace(self.runs[run.seed_run_id], status="succeeded", problem=None)
+        self.keys = {
+            key: (claim, owner, response if owner == run.seed_run_id and before is None else before)
+            for key, (claim, owner, before) in self.keys.items()
+        }
+        self.release(lease)
+
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         self.ping()
+        self.keys = {key: value for key, value in self.keys.items() if value[1] != seed_run_id or value[2] is not None}
         self.runs[seed_run_id] = replace(self.runs[seed_run_id], status=status, problem=problem)
 
-    def record_shard(self, seed_run_id: UUID, shard_key: str, report: Mapping[str, Any]) -> None:
-        self.reports.setdefault(seed_run_id, {})[shard_key] = report
+    def record_shard(self, lease: Lease, shard_key: str, report: Mapping[str, Any]) -> None:
+        if self.leases.get((lease.tenant_id, lease.environment)) != lease:
+            raise LeaseLost("Taken over.", token=lease.token)
+        self.reports.setdefault(lease.seed_run_id, {})[shard_key] = report
 
     def shard_reports(self, seed_run_id: UUID) -> Mapping[str, Mapping[str, Any]]:
         return self.reports.get(seed_run_id, {})
+
+    @staticmethod
+    def _key(claim: Claim) -> tuple[object, ...]:
+        return tuple(claim.identity)
 
     def _interrupt(self, after: str) -> None:
         if self.interrupted_after == after:

@@ -36,7 +36,8 @@ def seed(session: Session) -> None:
 
 
 def test_a_run_that_passes_every_guard_holds_the_lease(world: World) -> None:
-    session = enter(world.services, world.request(requested_by="ana", claimed_roles=("seed-admin",)))
+    asked = world.request(requested_by="ana", claimed_roles=("seed-admin",), idempotency_key=None)
+    session = enter(world.services, asked)
     assert world.control.leases[TENANT.tenant_id, "staging"] == session.lease
     assert (session.run.status, session.run.subject, session.run.requested_by) == (
         "running",

@@ -7,7 +7,9 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Database
-from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
+from seed_pipelines.adapters.postgres.idempotency import Claim, Replay, answer_of, answered, forget_keys, record_answer
+from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, LeaseStore, Terms, hold_token
+from seed_pipelines.adapters.postgres.queue import Queue
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory
 
@@ -20,6 +22,7 @@ class PostgresControl:
         self._tenants = TenantDirectory(database)
         self._runs = SeedRunStore(database)
         self._leases = LeaseStore(database, lease_ttl_seconds)
+        self._queue = Queue(database)
 
     def ping(self) -> None:
         """DatabaseUnavailable if the server does not answer."""
@@ -48,9 +51,47 @@ class PostgresControl:
         seed_run_id: UUID,
         holder: str,
         holder_finished: Callable[[str], bool],
+        terms: Terms = NO_TERMS,
     ) -> Lease:
-        """Take, take over or join the lease; LeaseHeld."""
-        return self._leases.acquire(tenant_id, environment, seed_run_id, holder, holder_finished)
+        """Take, take over or join the lease, with all of its terms; LeaseHeld, or what the terms refuse."""
+        return self._leases.acquire(tenant_id, environment, seed_run_id, holder, holder_finished, terms)
+
+    def join(self, run: SeedRun) -> Lease | None:
+        """The living lease of a seed run; None if it has none."""
+        return self._leases.join(run.tenant_id, run.environment, run.seed_run_id)
+
+    def enter_queue(self, tenant_id: UUID, environment: str, origin: str) -> int:
+        """A new entry behind all others; its id."""
+        return self._queue.enter(tenant_id, environment, origin)
+
+    def stay_in_queue(self, entry_id: int) -> None:
+        """Keep the place; QueueExpired."""
+        self._queue.stay(entry_id)
+
+    def leave_queue(self, entry_id: int) -> None:
+        """Give the place up; nothing happens if it is gone."""
+        self._queue.leave(entry_id)
+
+    def answered(self, claim: Claim, seed_run_id: UUID | None, holder_finished: Callable[[str], bool]) -> Replay | None:
+        """The stored answer to a key; None if it is free. IdempotencyConflict, IdempotencyInProgress."""
+        finished = self._leases.finished(claim.environment, holder_finished)
+        with self._database.connection() as connection:
+            return answered(connection, claim, seed_run_id, finished)
+
+    def answer_of(self, run: SeedRun) -> str | None:
+        """The answer stored when a seed run succeeded; None if there is none, or none any more."""
+        with self._database.connection() as connection:
+            return answer_of(connection, run.tenant_id, run.seed_run_id)
+
+    def record_answer(self, claim: Claim, origin_id: UUID, response: str) -> None:
+        """Store the answer to a dry run; the first answer to a key stays."""
+        with self._database.connection() as connection:
+            record_answer(connection, claim, origin_id, response)
+
+    def forget_answers(self, tenant_id: UUID, environment: str, profile: str) -> None:
+        """Forget the answers about a dataset that is no more."""
+        with self._database.connection() as connection:
+            forget_keys(connection, tenant_id, environment, profile)
 
     def lease_holder(self, tenant_id: UUID, environment: str) -> str | None:
         """Who holds the lease now; None where nobody does or it has expired."""
@@ -80,13 +121,18 @@ class PostgresControl:
         """Record the token a seed run holds; whoever ran before it under the same lease is over."""
         self._runs.fence(run, lease.token)
 
+    def succeed_run(self, run: SeedRun, lease: Lease, response: str) -> None:
+        """End a seed run well, store the answer to its key and give its lease back, all or nothing; LeaseLost."""
+        self._runs.succeed(run, lease, response)
+
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
-        """Record how a seed run ended."""
+        """Record how a seed run ended without an answer; its key is free again."""
         self._runs.finish(seed_run_id, status, problem)
 
-    def record_shard(self, seed_run_id: UUID, shard_key: str, report: Mapping[str, Any]) -> None:
-        """Record a shard's integrity report, replacing an earlier one of the same seed run."""
+    def record_shard(self, lease: Lease, shard_key: str, report: Mapping[str, Any]) -> None:
+        """Record a shard's integrity report, replacing an earlier one of the same seed run; LeaseLost."""
         with self._database.connection() as connection:
+            hold_token(connection, lease)
             connection.execute(
                 "INSERT INTO seed.shard_report (tenant_id, seed_run_id, shard_key, passed, report)"
                 " SELECT tenant_id, seed_run_id, %(shard)s, %(passed)s, %(report)s FROM seed.seed_run"
@@ -94,7 +140,7 @@ class PostgresControl:
                 " ON CONFLICT (tenant_id, seed_run_id, shard_key) DO UPDATE"
                 " SET passed = excluded.passed, report = excluded.report, recorded_at = clock_timestamp()",
                 {
-                    "run": seed_run_id,
+                    "run": lease.seed_run_id,
                     "shard": shard_key,
                     "passed": report["passed"],
                     "report": Jsonb(dict(report)),

@@ -11,6 +11,8 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
+from seed_pipelines.adapters.postgres.idempotency import free_key, store_answer
+from seed_pipelines.adapters.postgres.leases import Lease, hold_token, release
 from seed_pipelines.errors import LeaseLost, ManifestHashMismatch
 
 Status = Literal["running", "succeeded", "partial", "failed", "aborted"]
@@ -122,15 +124,28 @@ class SeedRunStore:
                 [Jsonb(lost.problem()), run.tenant_id, run.environment, token],
             )
 
-    def finish(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None = None) -> bool:
-        """End a running seed run; False, and no change, if it had ended before."""
+    def succeed(self, run: SeedRun, lease: Lease, response: str) -> None:
+        """End a seed run well, store the answer to its key and give its lease back, all or nothing; LeaseLost."""
         with self._control.connection() as connection:
-            ended = connection.execute(
-                "UPDATE seed.seed_run SET status = %s, problem = %s, ended_at = clock_timestamp()"
-                " WHERE seed_run_id = %s AND status = 'running'",
-                [status, None if problem is None else Jsonb(dict(problem)), seed_run_id],
-            )
-            return ended.rowcount == 1
+            hold_token(connection, lease)
+            _end(connection, run.seed_run_id, "succeeded", None)
+            store_answer(connection, run.tenant_id, run.seed_run_id, response)
+            release(connection, lease)
+
+    def finish(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None = None) -> bool:
+        """End a running seed run without an answer, its key free again; False, and no change, if it had ended before."""
+        with self._control.connection() as connection:
+            free_key(connection, seed_run_id)
+            return _end(connection, seed_run_id, status, problem)
+
+
+def _end(connection: Connection, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> bool:
+    ended = connection.execute(
+        "UPDATE seed.seed_run SET status = %s, problem = %s, ended_at = clock_timestamp()"
+        " WHERE seed_run_id = %s AND status = 'running'",
+        [status, None if problem is None else Jsonb(dict(problem)), seed_run_id],
+    )
+    return ended.rowcount == 1
 
 
 def _find(connection: Connection, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, Final
-from uuid import NAMESPACE_DNS, UUID, uuid5
+from uuid import NAMESPACE_DNS, UUID, uuid4, uuid5
 
 import psycopg
 from psycopg import sql
@@ -27,6 +27,9 @@ TENANT_A: Final = uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example")
 TENANT_B: Final = uuid5(NAMESPACE_DNS, "tenant-b.seed-pipelines.example")
 STAGING_MANIFEST: Final = PROJECT_DIR / "manifests/staging/tenant-a.yaml"
 OVERRIDE: Final = ("--override-window", "an end-to-end test at any hour")
+
+NO_KEY: Final = "(no key)"
+"""Among the arguments of a command: leave the key to the command."""
 
 _OWN_VARIABLES: Final = ("SEED_", "DAGSTER_", "AWS_", "VAULT_", "PG")
 _SEEDED: Final = ("banking.customer", "banking.bank_account")
@@ -77,8 +80,11 @@ class Staging:
         return cls(stack, stack.environment)
 
     def start(self, *arguments: str | Path, tenant: UUID = TENANT_A, **variables: str) -> "subprocess.Popen[str]":
-        """Start `seed_data` for a tenant in staging."""
-        command = ["seed_data", "--tenant-id", str(tenant), "--environment", "staging", *map(str, arguments)]
+        """Start `seed_data` for a tenant in staging; a new run each time, unless a key or NO_KEY is among the arguments."""
+        command = ["seed_data", "--tenant-id", str(tenant), "--environment", "staging"]
+        command += [str(argument) for argument in arguments if argument != NO_KEY]
+        if not {"--idempotency-key", NO_KEY} & set(arguments):
+            command += ["--idempotency-key", f"test-{uuid4()}"]
         return self.start_program(command, **variables)
 
     def start_program(self, command: list[str], **variables: str) -> "subprocess.Popen[str]":

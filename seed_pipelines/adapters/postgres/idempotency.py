@@ -1,0 +1,184 @@
+"""Idempotency keys: what was asked for under a key, and the answer that is repeated for a day.
+
+A claim on a key is made in the transaction that takes the lease, and dies with that lease: a run that crashed, failed or was
+stopped leaves its key free. The answer is stored in the transaction that ends the run well.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from seed_pipelines.adapters.postgres.database import Connection
+from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress
+
+Operation = Literal["seed_run", "dry_run"]
+
+FALLBACK_PREFIX: Final = "seed-data:"
+"""Of the key of a run that was given none: it stands for the manifest's hash, and is void once another manifest is seeded."""
+_TTL: Final = "24 hours"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody asks for under a key."""
+
+    tenant_id: UUID
+    environment: str
+    operation: Operation
+    key: str
+    manifest_hash: str
+    profile: str
+
+    @property
+    def identity(self) -> list[object]:
+        """Tenant, environment, operation and key: what is unique."""
+        return [self.tenant_id, self.environment, self.operation, self.key]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The answer that was given before."""
+
+    seed_run_id: UUID
+    answered_at: datetime
+    response: str
+    """Byte for byte what was stored."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    manifest_hash: str
+    seed_run_id: UUID
+    completed_at: datetime | None
+    response: str | None
+    token: int | None
+    """Of the living lease of the run that claimed it."""
+    holder: str | None
+
+
+def answered(
+    connection: Connection, claim: Claim, seed_run_id: UUID | None, finished: Collection[int] = ()
+) -> Replay | None:
+    """The stored answer to a claim; None if the key is free for `seed_run_id`.
+
+    `finished` has tokens of leases whose holder is known to be over. Raises IdempotencyConflict where the key stands for
+    another manifest, IdempotencyInProgress where its run goes on.
+    """
+    found = _find(connection, claim)
+    if found is None or found.seed_run_id == seed_run_id:
+        return None
+    if found.completed_at is None and (found.token is None or found.token in finished):
+        return None
+    if found.manifest_hash != claim.manifest_hash:
+        raise IdempotencyConflict(
+            f"The key {claim.key!r} was used for manifest {found.manifest_hash[:12]}; this is {claim.manifest_hash[:12]}."
+            " Use a new key.",
+            key=claim.key,
+            manifest_hash=found.manifest_hash,
+        )
+    if found.completed_at is None or found.response is None:
+        raise IdempotencyInProgress(
+            f"Run {found.holder} is at work under the key {claim.key!r}: ask again when it is done.",
+            key=claim.key,
+            seed_run_id=str(found.seed_run_id),
+        )
+    return Replay(found.seed_run_id, found.completed_at, found.response)
+
+
+def claim_key(connection: Connection, claim: Claim, seed_run_id: UUID, finished: Collection[int]) -> None:
+    """Make the key stand for a seed run, in the transaction that takes its lease.
+
+    Raises IdempotencyConflict, or IdempotencyInProgress where another run holds or has just answered it.
+    """
+    replay = answered(connection, claim, seed_run_id, finished)
+    if replay is not None:
+        raise IdempotencyInProgress(
+            f"The key {claim.key!r} has just been answered: ask again to get the answer.",
+            key=claim.key,
+            seed_run_id=str(replay.seed_run_id),
+        )
+    connection.execute(
+        "INSERT INTO seed.idempotency_key"
+        " (tenant_id, environment, operation, key, manifest_hash, profile, seed_run_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, environment, operation, key) DO UPDATE"
+        " SET manifest_hash = excluded.manifest_hash, profile = excluded.profile, seed_run_id = excluded.seed_run_id,"
+        " claimed_at = clock_timestamp(), completed_at = NULL, response = NULL",
+        [*claim.identity, claim.manifest_hash, claim.profile, seed_run_id],
+    )
+    connection.execute(
+        "DELETE FROM seed.idempotency_key WHERE tenant_id = %(tenant)s AND environment = %(environment)s"
+        " AND (completed_at < clock_timestamp() - %(ttl)s::interval"
+        " OR (operation = %(operation)s AND profile = %(profile)s AND manifest_hash <> %(hash)s"
+        " AND completed_at IS NOT NULL AND starts_with(key, %(fallback)s)))",
+        {
+            "tenant": claim.tenant_id,
+            "environment": claim.environment,
+            "operation": claim.operation,
+            "profile": claim.profile,
+            "hash": claim.manifest_hash,
+            "ttl": _TTL,
+            "fallback": FALLBACK_PREFIX,
+        },
+    )
+
+
+def store_answer(connection: Connection, tenant_id: UUID, seed_run_id: UUID, response: str) -> None:
+    """Complete the key that a seed run claimed; nothing happens if it claimed none."""
+    connection.execute(
+        "UPDATE seed.idempotency_key SET completed_at = clock_timestamp(), response = %s"
+        " WHERE tenant_id = %s AND seed_run_id = %s AND completed_at IS NULL",
+        [response, tenant_id, seed_run_id],
+    )
+
+
+def answer_of(connection: Connection, tenant_id: UUID, seed_run_id: UUID) -> str | None:
+    """The answer that a seed run gave; None if there is none."""
+    row = connection.execute(
+        "SELECT response FROM seed.idempotency_key WHERE tenant_id = %s AND seed_run_id = %s", [tenant_id, seed_run_id]
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def record_answer(connection: Connection, claim: Claim, origin_id: UUID, response: str) -> None:
+    """Store the answer to what needs no lease, such as a dry run; the first answer to a key stays."""
+    connection.execute(
+        "INSERT INTO seed.idempotency_key AS used (tenant_id, environment, operation, key, manifest_hash, profile,"
+        " seed_run_id, completed_at, response) VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s)"
+        " ON CONFLICT (tenant_id, environment, operation, key) DO UPDATE"
+        " SET manifest_hash = excluded.manifest_hash, profile = excluded.profile, seed_run_id = excluded.seed_run_id,"
+        " claimed_at = excluded.claimed_at, completed_at = excluded.completed_at, response = excluded.response"
+        " WHERE used.completed_at <= clock_timestamp() - %s::interval",
+        [*claim.identity, claim.manifest_hash, claim.profile, origin_id, response, _TTL],
+    )
+
+
+def free_key(connection: Connection, seed_run_id: UUID) -> None:
+    """Give up the claim of a seed run that ended without an answer."""
+    connection.execute(
+        "DELETE FROM seed.idempotency_key WHERE seed_run_id = %s AND completed_at IS NULL", [seed_run_id]
+    )
+
+
+def forget_keys(connection: Connection, tenant_id: UUID, environment: str, profile: str) -> None:
+    """Forget the answers about a dataset that is no more."""
+    connection.execute(
+        "DELETE FROM seed.idempotency_key WHERE tenant_id = %s AND environment = %s AND profile = %s"
+        " AND operation = 'seed_run' AND completed_at IS NOT NULL",
+        [tenant_id, environment, profile],
+    )
+
+
+def _find(connection: Connection, claim: Claim) -> _Found | None:
+    row = connection.execute(
+        "SELECT used.manifest_hash, used.seed_run_id, used.completed_at, used.response, lease.token, lease.holder"
+        " FROM seed.idempotency_key AS used"
+        " LEFT JOIN seed.lease ON lease.tenant_id = used.tenant_id AND lease.environment = used.environment"
+        " AND lease.seed_run_id = used.seed_run_id AND lease.expires_at > clock_timestamp()"
+        " WHERE used.tenant_id = %s AND used.environment = %s AND used.operation = %s AND used.key = %s"
+        " AND (used.completed_at IS NULL OR used.completed_at > clock_timestamp() - %s::interval)",
+        [*claim.identity, _TTL],
+    ).fetchone()
+    return None if row is None else _Found(*row)

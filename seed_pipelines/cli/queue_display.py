@@ -1,0 +1,41 @@
+"""What a command shows of its place in the queue."""
+
+import time
+from typing import Final
+
+import click
+
+from seed_pipelines.errors import SeedError
+from seed_pipelines.seeding.turn import Patience
+
+_PAUSE_SECONDS: Final = 1.0
+_REMINDER_SECONDS: Final = 10.0
+
+
+class QueueDisplay:
+    """Tells the entry on stdout, and on stderr why it is not its turn: when the reason changes, and every ten seconds."""
+
+    def __init__(self, *, announces: bool, waits: bool) -> None:
+        self._announces, self._waits = announces, waits
+        self._entered = self._told = 0.0
+        self._reason = ""
+
+    @property
+    def patience(self) -> Patience:
+        """To be called back while the run is in the queue."""
+        return Patience(self._on_entered, self._on_refused)
+
+    def _on_entered(self, entry_id: int) -> None:
+        self._entered = time.monotonic()
+        if self._announces:
+            click.echo(f"queue_entry={entry_id}")
+
+    def _on_refused(self, refusal: SeedError) -> bool:
+        if not self._waits:
+            return False
+        now = time.monotonic()
+        if refusal.code != self._reason or now - self._told >= _REMINDER_SECONDS:
+            click.echo(f"waiting for {now - self._entered:.0f} s: {refusal.detail}", err=True)
+            self._reason, self._told = refusal.code, now
+        time.sleep(_PAUSE_SECONDS)  # the queue is asked once a second; it cannot call back through a pooler
+        return True
