@@ -228,7 +228,7 @@ class Staging:
 def await_lease(stdout: IO[str]) -> None:
     """Read the lines that `seed_data` prints once it holds the lease."""
     printed = list(takewhile(lambda line: not line.startswith("seed_run_id="), stdout))
-    if len(printed) != 2:
+    if len(printed) != 3:
         raise AssertionError(printed)
 
 
