@@ -91,9 +91,11 @@ class Lane:
         self.killed_after(seconds / 2)
 
     def seeded_again(self) -> None:
-        """Run until it succeeds: the lease of the killed run has to expire first."""
+        """Run until it succeeds: the lease of the killed run, or its place in the queue, has to expire first."""
         again = Retrying(
-            retry=retry_if_result(lambda done: done.exit_code == 3), stop=stop_after_delay(60), wait=wait_fixed(0.2)
+            retry=retry_if_result(lambda done: done.exit_code in (3, 5)),
+            stop=stop_after_delay(60),
+            wait=wait_fixed(0.2),
         )
         done: Finished = again(lambda: finish(self.start()))
         assert done.exit_code == 0, done.stderr
@@ -197,6 +199,7 @@ def left_behind(staging: Staging) -> dict[str, int]:
     with staging.superuser() as connection, psycopg.connect(storage_url) as storage:
         counts = {
             "leases": connection.execute("SELECT count(*) FROM seed.lease"),
+            "queue entries": connection.execute("SELECT count(*) FROM seed.queue_entry"),
             "temporary tables": connection.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'seed_stage%'"),
             "connections": connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'seed_app'"),
             "slots": storage.execute("SELECT count(*) FROM concurrency_slots WHERE run_id IS NOT NULL AND NOT deleted"),

@@ -37,7 +37,8 @@ def test_the_first_run(staging: Staging) -> None:
     assert staging.visible_rows(None) == (0, 0)
     files = {path.parent.name: pq.read_metadata(path).num_rows for path in staging.data_dir.rglob("*.parquet")}
     assert files == {"customers": 100, "bank_accounts": 120}
-    first, *_ = done.stdout.splitlines()
+    queued, first, *_ = done.stdout.splitlines()
+    assert queued.startswith("queue_entry=")
     assert first == "manifest_hash=b1f913b2c48d3037fa2ee16a14fc23bee87a6b0cdcf1b8ebb9ecf4aa01c9e110"
     for text in ("rows planned", "rows landed", "rows/s", "digests_equal", "dataset digest"):
         assert text in done.stdout
