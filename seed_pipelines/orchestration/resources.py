@@ -10,6 +10,7 @@ from dagster import DagsterInstance
 from seed_pipelines.adapters.manifest_files import load_file
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.security_proofs import SecurityProofs
 from seed_pipelines.adapters.postgres.seeded_tables import PostgresTables
 from seed_pipelines.adapters.row_files import RowFileStore
 from seed_pipelines.adapters.vault import TransitKeys
@@ -35,6 +36,7 @@ class SeedingFromSettings:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._proofs = SecurityProofs()
 
     def services(self, environment: str, instance: DagsterInstance) -> Services:
         """The outside systems of one environment; Vault keys are asked for once per process."""
@@ -43,7 +45,7 @@ class SeedingFromSettings:
         target = Database(settings.database_url.replace("{environment}", environment))
         return Services(
             control=PostgresControl(control, settings.lease_ttl_seconds),
-            target=PostgresTables(target),
+            target=PostgresTables(target, self._proofs),
             keys=self._keys,
             row_files=RowFileStore(settings.data_url, endpoint_url=settings.s3_endpoint_url),
             catalogue=settings.catalogue,

@@ -117,6 +117,9 @@ class TargetDatabase(Protocol):
     def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
         """The entities whose tables exist: a target need not have those that no manifest names."""
 
+    def ensure_row_security(self, tenant: Tenant, tables: Sequence[str]) -> None:
+        """RlsNotEnforced unless it is enforced; it may know so from before, as long as nothing has changed."""
+
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         """What was tried; RlsNotEnforced with every hole."""
 

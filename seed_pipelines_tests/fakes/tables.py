@@ -41,6 +41,9 @@ class FakeTables:
     def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
         return tuple(entities)
 
+    def ensure_row_security(self, tenant: Tenant, tables: Sequence[str]) -> None:
+        self.verify_row_security(tenant, tables)
+
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         if self.holes:
             raise RlsNotEnforced("Holes.", holes=self.holes)

@@ -14,6 +14,7 @@ from seed_pipelines.adapters.postgres.entity_table import uuids
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.row_security import verify_row_security
+from seed_pipelines.adapters.postgres.security_proofs import SecurityProofs
 from seed_pipelines.adapters.postgres.target import verify_target
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.entities import Entity
@@ -23,8 +24,9 @@ from seed_pipelines.domain.plan import IdRange
 class PostgresTables:
     """The tables of one environment's database, reached by the data login."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, proofs: SecurityProofs) -> None:
         self._database = database
+        self._proofs = proofs
 
     def ping(self) -> None:
         """DatabaseUnavailable if the server does not answer."""
@@ -34,6 +36,10 @@ class PostgresTables:
         """The entities whose tables exist: a target need not have those that no manifest names."""
         with self._database.connection() as connection:
             return tuple(entity for entity in entities if loading.table_exists(connection, entity))
+
+    def ensure_row_security(self, tenant: Tenant, tables: Sequence[str]) -> None:
+        """RlsNotEnforced unless it is enforced, or was when the catalogue was as it is now."""
+        self._proofs.ensure(self._database, tenant, tables)
 
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         """What was tried; RlsNotEnforced with every hole."""
