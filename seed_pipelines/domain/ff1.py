@@ -5,18 +5,20 @@ its two halves. Ten rounds of a Feistel network exchange the halves; the round f
 string of which only the last block depends on the value, so a round is one batch of AES blocks.
 
 Where a half has at most 131,072 values, the ten round functions are tabulated once enough values were asked
-for (at most 10 MiB): the same permutation, faster.
+for (at most 5 MiB): the same permutation, faster.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
 Integers = NDArray[np.uint64]
-RoundFunction = Callable[[int, Integers], Integers]
+Half = NDArray[Any]
+"""One half of each value: uint64, or uint32 where the round functions are tables."""
+RoundFunction = Callable[[int, Half], Half]
 """(round number, half) -> NUM(S) mod radix^m in a new array: steps 6.i to 6.v of algorithm 7."""
 
 ROUNDS: Final = 10
@@ -49,7 +51,7 @@ class FF1:
         if self._moduli[1] >= _LARGEST_HALF:
             raise ValueError(f"{length} digits of radix {radix} have halves of 2^56 values or more")
         self._aes = _AesRounds(key, tweak, radix, length, self._moduli)
-        self._tables: tuple[Integers, ...] | None = None
+        self._tables: tuple[NDArray[np.uint32], ...] | None = None
         self._asked = 0
 
     def __repr__(self) -> str:
@@ -80,27 +82,29 @@ class FF1:
 
     def encrypt_halves(self, left: Integers, right: Integers) -> tuple[Integers, Integers]:
         """FF1.Encrypt of strings held as two numbers: their first floor(length / 2) digits, and the rest."""
-        halves = np.array(left, dtype=np.uint64), np.array(right, dtype=np.uint64)
-        function = self._round_function(len(halves[0]))
-        for part in _batches(len(halves[0])):
-            a, b = halves[0][part], halves[1][part]
+        function, kind = self._round_function(len(left))
+        moduli = [kind(modulus) for modulus in self._moduli]
+        halves = np.empty_like(left), np.empty_like(right)
+        for part in _batches(len(left)):
+            a, b = left[part].astype(kind, copy=False), right[part].astype(kind, copy=False)
             for number in range(ROUNDS):
                 c = function(number, b)
                 c += a
-                a, b = b, np.minimum(c, c - np.uint64(self._moduli[number % 2]), out=c)
+                a, b = b, np.minimum(c, c - moduli[number % 2], out=c)
             halves[0][part], halves[1][part] = a, b
         return halves
 
     def decrypt_halves(self, left: Integers, right: Integers) -> tuple[Integers, Integers]:
         """FF1.Decrypt, the inverse of `encrypt_halves`."""
-        halves = np.array(left, dtype=np.uint64), np.array(right, dtype=np.uint64)
-        function = self._round_function(len(halves[0]))
-        for part in _batches(len(halves[0])):
-            a, b = halves[0][part], halves[1][part]
+        function, kind = self._round_function(len(left))
+        moduli = [kind(modulus) for modulus in self._moduli]
+        halves = np.empty_like(left), np.empty_like(right)
+        for part in _batches(len(left)):
+            a, b = left[part].astype(kind, copy=False), right[part].astype(kind, copy=False)
             for number in reversed(range(ROUNDS)):
                 c = function(number, a)
                 np.subtract(b, c, out=c)
-                a, b = np.minimum(c, c + np.uint64(self._moduli[number % 2]), out=c), a
+                a, b = np.minimum(c, c + moduli[number % 2], out=c), a
             halves[0][part], halves[1][part] = a, b
         return halves
 
@@ -118,18 +122,18 @@ class FF1:
         left += right
         return left
 
-    def _round_function(self, values: int) -> RoundFunction:
-        """Tables as soon as the work without them would have paid for them."""
+    def _round_function(self, values: int) -> tuple[RoundFunction, type[np.uint64 | np.uint32]]:
+        """The round function and the type of its halves: tables as soon as the work without them would have paid for them."""
         self._asked += values
         entries = sum(self._moduli[1 - number % 2] for number in range(ROUNDS))
         if self._moduli[1] > _LARGEST_TABLE or self._asked * ROUNDS < entries:
-            return self._aes.function(min(values, _BATCH))
+            return self._aes.function(min(values, _BATCH)), np.uint64
         if self._tables is None:
             aes = self._aes.function(self._moduli[1])
             inputs = [np.arange(modulus, dtype=np.uint64) for modulus in reversed(self._moduli)]
-            self._tables = tuple(aes(number, inputs[number % 2]) for number in range(ROUNDS))
+            self._tables = tuple(aes(number, inputs[number % 2]).astype(np.uint32) for number in range(ROUNDS))
         tables = self._tables
-        return lambda number, half: tables[number].take(half.view(np.int64), mode="clip")
+        return lambda number, half: tables[number].take(half, mode="clip"), np.uint32
 
 
 class _AesRounds:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,15 @@ Strings: TypeAlias = pa.Array | pa.ChunkedArray
 """A column of text, dictionary-encoded or not."""
 
 _Number = TypeVar("_Number", np.int32, np.uint8)
+_Unsigned = TypeVar("_Unsigned", np.uint64, np.uint32)
 _TEN: Final = np.uint64(10)
 _ZERO: Final = ord("0")
 _GROUP: Final = 4
 """Digits that are looked up at once."""
+_WORD: Final = 8
+"""Digits that 32 bits hold as a number, and 64 bits as text."""
+_FOLDS: Final = ((10, 8, 0x00FF00FF00FF00FF), (100, 16, 0x0000FFFF0000FFFF), (10_000, 32, 0x00000000FFFFFFFF))
+"""How neighbours of 1, 2 and 4 digits become one number in their place: factor, bits of a place, bits to keep."""
 _LARGEST_OFFSET: Final = (1 << 31) - 1
 
 
@@ -39,13 +44,10 @@ def weighted_sums(values: NDArray[np.uint64], weights: Sequence[int]) -> NDArray
     """
     _check_width(values, len(weights))
     sums = np.zeros(len(values), dtype=np.uint64)
-    rest = values
-    for end in range(len(weights), 0, -_GROUP):
-        group = tuple(weights[max(0, end - _GROUP) : end])
-        upper = rest // np.uint64(10 ** len(group))
-        lower = rest - upper * np.uint64(10 ** len(group))
-        sums += _group_sums(group).take(lower.view(np.int64), mode="clip")
-        rest = upper
+    end = len(weights)
+    for digits, numbers in _groups(values, len(weights)):
+        sums += _group_sums(tuple(weights[end - digits : end])).take(numbers, mode="clip")
+        end -= digits
     return sums
 
 
@@ -59,14 +61,11 @@ def decimal_strings(values: NDArray[np.uint64], width: int, *, prefix: str = "")
     _check_size(len(values), size)
     text = np.empty((len(values), size), dtype=np.uint8)
     text[:, : len(prefix)] = np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
-    rest = values
-    for end in range(size, len(prefix), -_GROUP):
-        group = min(_GROUP, end - len(prefix))
-        upper = rest // np.uint64(10**group)
-        lower = rest - upper * np.uint64(10**group)
-        numerals = _numerals(group).take(lower.view(np.int64), mode="clip")
-        text[:, end - group : end].view(numerals.dtype)[:, 0] = numerals
-        rest = upper
+    end = size
+    for digits, numbers in _groups(values, width):
+        numerals = _numerals(digits).take(numbers, mode="clip")
+        text[:, end - digits : end].view(numerals.dtype)[:, 0] = numerals
+        end -= digits
     return joined(text)
 
 
@@ -88,13 +87,17 @@ def parsed(strings: Strings, width: int, *, prefix: str = "") -> tuple[NDArray[n
     A string of another shape, or null, has the value 0.
     """
     text, right_size = characters_of(strings, len(prefix) + width)
-    valid = right_size & (text[:, : len(prefix)] == np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)).all(axis=1)
+    digits = text - np.uint8(_ZERO)
+    wrong = digits > 9
+    wrong[:, : len(prefix)] = text[:, : len(prefix)] != np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
+    valid = right_size & ~wrong.any(axis=1) if wrong.any() else right_size
     values = np.zeros(len(text), dtype=np.uint64)
-    for column in range(len(prefix), len(prefix) + width):
-        digit = text[:, column] - np.uint8(_ZERO)
-        valid &= digit < 10
-        values *= _TEN
-        values += digit
+    start = len(prefix)
+    while start < len(prefix) + width:
+        size = 1 << min(_WORD, len(prefix) + width - start).bit_length() - 1
+        values *= np.uint64(10**size)
+        values += _folded(digits[:, start : start + size].view(f"<u{size}")[:, 0])
+        start += size
     values[~valid] = 0
     return values, valid
 
@@ -119,6 +122,32 @@ def flat(strings: Strings) -> pa.StringArray:
     """A column as one array of plain strings."""
     whole = strings.combine_chunks() if isinstance(strings, pa.ChunkedArray) else strings
     return whole.cast(pa.string())
+
+
+def _groups(values: NDArray[np.uint64], width: int) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """The decimal digits of each value in groups of at most four, units first: how many digits, and their number."""
+    for digits, word in _divided(values, width, _WORD):
+        yield from _divided(word.astype(np.uint32), digits, _GROUP)
+
+
+def _divided(values: NDArray[_Unsigned], width: int, most: int) -> Iterator[tuple[int, NDArray[_Unsigned]]]:
+    base = values.dtype.type(10**most)
+    rest = values
+    while width > most:
+        upper = rest // base
+        yield most, rest - upper * base
+        rest, width = upper, width - most
+    yield width, rest
+
+
+def _folded(words: NDArray[Any]) -> NDArray[Any]:
+    """The number that each word spells, one digit a byte, the first digit in the lowest byte."""
+    kind = words.dtype.type
+    for factor, bits, kept in _FOLDS[: words.itemsize.bit_length() - 1]:
+        words = words * kind(factor << bits | 1)
+        words >>= kind(bits)
+        words &= kind(kept & (1 << 8 * words.itemsize) - 1)
+    return words
 
 
 @lru_cache
