@@ -4,7 +4,7 @@ A file appears whole or not at all, and its footer says what it was made from, s
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +19,9 @@ from seed_pipelines.errors import ParquetMismatch, StorageUnavailable
 _FOOTER_KEY: Final = b"seed_pipelines"
 _BATCH_ROWS: Final = 65_536
 _PROBE_BYTES: Final = 1 << 20
+_OVER_THE_NETWORK: Final[Mapping[str, Any]] = {"compression": "zstd", "compression_level": 1}
+_ON_DISK: Final[Mapping[str, Any]] = {"compression": "none"}
+"""Compressing saves some 150 MB for each second that it takes, less than a disk writes and more than a network carries."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class RowFileStore:
     def __init__(self, root: str, *, endpoint_url: str | None = None) -> None:
         """`root` is a directory or `s3://bucket/prefix`; credentials come from the usual AWS places."""
         self._scheme, self._root = ("s3://", root[len("s3://") :]) if root.startswith("s3://") else ("", root)
+        self._compression = _OVER_THE_NETWORK if self._scheme else _ON_DISK
         self._endpoint_url = endpoint_url
         self._filesystem: fs.FileSystem | None = None
 
@@ -80,7 +84,7 @@ class RowFileStore:
     ) -> RowFile:
         """Store the batches under a key, replacing what was there; `leaves` is asked once all batches are taken."""
         content = pa.BufferOutputStream()
-        options = {"compression": "zstd", "compression_level": 1, "use_dictionary": dictionary}
+        options = {**self._compression, "use_dictionary": dictionary}
         with pq.ParquetWriter(content, schema, write_statistics=schema.names[:1], **options) as out:
             rows = 0
             for batch in batches:

@@ -10,6 +10,7 @@ text as all byte lengths (uint32) followed by all bytes.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -97,19 +98,19 @@ def _root(leaves: list[bytes]) -> bytes:
 
 
 def _leaf(entity: str, table: pa.Table) -> str:
-    header = {
-        "entity": entity,
-        "rows": table.num_rows,
-        "columns": [[f.name, str(f.type)] for f in table.schema],
-    }
-    digest = hashlib.sha256(_LEAF)
-    digest.update(rfc8785.dumps(header))
+    digest = hashlib.sha256(_LEAF + _header(entity, table.schema, table.num_rows))
     for field, column in zip(table.schema, table.columns, strict=True):
         if column.num_chunks:
             values = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
             for part in _column_bytes(field, values):
                 digest.update(part)
     return digest.hexdigest()
+
+
+@lru_cache
+def _header(entity: str, schema: pa.Schema, rows: int) -> bytes:
+    columns = [[field.name, str(field.type)] for field in schema]
+    return rfc8785.dumps({"entity": entity, "rows": rows, "columns": columns})
 
 
 def _column_bytes(field: pa.Field, values: pa.Array) -> Iterator[bytes | memoryview]:

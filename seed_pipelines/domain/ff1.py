@@ -9,6 +9,7 @@ for (at most 5 MiB): the same permutation, faster.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.uint64]
 Half = NDArray[Any]
-"""One half of each value: uint64, or uint32 where the round functions are tables."""
+"""The left or the right halves of values: uint64, or uint32 where the rounds are tables."""
 RoundFunction = Callable[[int, Half], Half]
 """(round number, half) -> NUM(S) mod radix^m in a new array: steps 6.i to 6.v of algorithm 7."""
 
@@ -31,6 +32,20 @@ _LARGEST_TABLE: Final = 1 << 17
 _BLOCK: Final = 16
 _BATCH: Final = 16384
 """Values worked on at a time, so that the buffers of a round stay in the processor's cache."""
+_TABLE_BATCH: Final = 32768
+"""The same where a round is a table, of which each batch reads the most into that cache."""
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """The ten round functions, the type of the halves they work on, and how many at a time."""
+
+    function: RoundFunction
+    kind: type[np.uint64 | np.uint32]
+    batch: int
+
+    def batches(self, values: int) -> Iterator[slice]:
+        return (slice(start, start + self.batch) for start in range(0, values, self.batch))
 
 
 class FF1:
@@ -51,7 +66,7 @@ class FF1:
         if self._moduli[1] >= _LARGEST_HALF:
             raise ValueError(f"{length} digits of radix {radix} have halves of 2^56 values or more")
         self._aes = _AesRounds(key, tweak, radix, length, self._moduli)
-        self._tables: tuple[NDArray[np.uint32], ...] | None = None
+        self._tables: tuple[NDArray[np.unsignedinteger], ...] | None = None
         self._asked = 0
 
     def __repr__(self) -> str:
@@ -82,13 +97,13 @@ class FF1:
 
     def encrypt_halves(self, left: Integers, right: Integers) -> tuple[Integers, Integers]:
         """FF1.Encrypt of strings held as two numbers: their first floor(length / 2) digits, and the rest."""
-        function, kind = self._round_function(len(left))
-        moduli = [kind(modulus) for modulus in self._moduli]
+        rounds = self._rounds(len(left))
+        moduli = [rounds.kind(modulus) for modulus in self._moduli]
         halves = np.empty_like(left), np.empty_like(right)
-        for part in _batches(len(left)):
-            a, b = left[part].astype(kind, copy=False), right[part].astype(kind, copy=False)
+        for part in rounds.batches(len(left)):
+            a, b = (half[part].astype(rounds.kind, copy=False) for half in (left, right))
             for number in range(ROUNDS):
-                c = function(number, b)
+                c = rounds.function(number, b)
                 c += a
                 a, b = b, np.minimum(c, c - moduli[number % 2], out=c)
             halves[0][part], halves[1][part] = a, b
@@ -96,13 +111,13 @@ class FF1:
 
     def decrypt_halves(self, left: Integers, right: Integers) -> tuple[Integers, Integers]:
         """FF1.Decrypt, the inverse of `encrypt_halves`."""
-        function, kind = self._round_function(len(left))
-        moduli = [kind(modulus) for modulus in self._moduli]
+        rounds = self._rounds(len(left))
+        moduli = [rounds.kind(modulus) for modulus in self._moduli]
         halves = np.empty_like(left), np.empty_like(right)
-        for part in _batches(len(left)):
-            a, b = left[part].astype(kind, copy=False), right[part].astype(kind, copy=False)
+        for part in rounds.batches(len(left)):
+            a, b = (half[part].astype(rounds.kind, copy=False) for half in (left, right))
             for number in reversed(range(ROUNDS)):
-                c = function(number, a)
+                c = rounds.function(number, a)
                 np.subtract(b, c, out=c)
                 a, b = np.minimum(c, c + moduli[number % 2], out=c), a
             halves[0][part], halves[1][part] = a, b
@@ -122,18 +137,23 @@ class FF1:
         left += right
         return left
 
-    def _round_function(self, values: int) -> tuple[RoundFunction, type[np.uint64 | np.uint32]]:
-        """The round function and the type of its halves: tables as soon as the work without them would have paid for them."""
+    def _rounds(self, values: int) -> _Rounds:
+        """Tables as soon as the work without them would have paid for them."""
         self._asked += values
         entries = sum(self._moduli[1 - number % 2] for number in range(ROUNDS))
         if self._moduli[1] > _LARGEST_TABLE or self._asked * ROUNDS < entries:
-            return self._aes.function(min(values, _BATCH)), np.uint64
+            return _Rounds(self._aes.function(min(values, _BATCH)), np.uint64, _BATCH)
         if self._tables is None:
             aes = self._aes.function(self._moduli[1])
             inputs = [np.arange(modulus, dtype=np.uint64) for modulus in reversed(self._moduli)]
-            self._tables = tuple(aes(number, inputs[number % 2]).astype(np.uint32) for number in range(ROUNDS))
+            kinds = [np.min_scalar_type(modulus - 1) for modulus in self._moduli]
+            self._tables = tuple(aes(n, inputs[n % 2]).astype(kinds[n % 2]) for n in range(ROUNDS))
         tables = self._tables
-        return lambda number, half: tables[number].take(half, mode="clip"), np.uint32
+
+        def looked_up(number: int, half: Half) -> Half:
+            return tables[number].take(half, mode="clip").astype(np.uint32, copy=False)
+
+        return _Rounds(looked_up, np.uint32, _TABLE_BATCH)
 
 
 class _AesRounds:
@@ -188,10 +208,6 @@ def _reduced(numbers: Integers, modulus: np.uint64) -> Integers:
     quotient *= modulus
     numbers -= quotient
     return numbers
-
-
-def _batches(count: int) -> Iterator[slice]:
-    return (slice(start, start + _BATCH) for start in range(0, count, _BATCH))
 
 
 def _walked(values: Integers, forbidden: Integers, cipher: Callable[[Integers], Integers]) -> Integers:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from seed_pipelines.adapters.row_files import Provenance, RowFileKey, RowFileStore
 from seed_pipelines.errors import ParquetMismatch, StorageUnavailable
@@ -37,6 +38,21 @@ def test_what_was_written_is_read_and_described(store: RowFileStore, tmp_path: P
     assert (found.rows, found.provenance, found.leaves) == (2, MADE_FROM, ("00", "11"))
     assert Path(found.uri) == tmp_path / KEY.path
     assert found.size_bytes == (tmp_path / KEY.path).stat().st_size
+
+
+def test_only_what_crosses_a_network_is_compressed(store: RowFileStore, tmp_path: Path) -> None:
+    """Files of a directory hold their values as they are, those of a bucket are zstd."""
+    write(store)
+    bucket = RowFileStore("s3://bucket")
+    bucket._filesystem = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+    (tmp_path / "bucket" / KEY.path).parent.mkdir(parents=True)
+    write(bucket)
+    codecs = [
+        pq.ParquetFile(tmp_path / path).metadata.row_group(0).column(0).compression
+        for path in (KEY.path, f"bucket/{KEY.path}")
+    ]
+    assert codecs == ["UNCOMPRESSED", "ZSTD"]
+    assert pa.Table.from_batches(bucket.read(KEY, SCHEMA)) == pa.Table.from_batches([rows()])
 
 
 def test_a_large_file_is_read_piece_by_piece(store: RowFileStore) -> None:

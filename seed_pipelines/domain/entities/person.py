@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seed_pipelines.domain.brazil import cpf, digits, names, phone
 from seed_pipelines.domain.dataset import Dataset
-from seed_pipelines.domain.entities.entity import Entity, invalid, labels
+from seed_pipelines.domain.entities.entity import Entity, invalid
 from seed_pipelines.domain.masking import Codes, Digits, PiiClass, Vocabulary
 
 GENDERS: Final = ("F", "M")
@@ -83,14 +83,8 @@ def document_number(codes: Codes) -> pa.StringArray:
 
 def email(codes: Codes) -> pa.StringArray:
     """The masked name and number, in a reserved domain."""
-    return email_address(names.email_local_parts(codes["given_name"], codes["second_surname"]), codes)
-
-
-def email_address(local_parts: pa.StringArray, codes: Codes) -> pa.StringArray:
-    """A local part and the masked number, in a reserved domain."""
     numbers = digits.decimal_strings(codes["email_number"], _EMAIL_NUMBERS)
-    domains = labels(codes["email_domain"], tuple(f"@{domain}" for domain in names.EMAIL_DOMAINS))
-    return pc.binary_join_element_wise(local_parts, numbers, domains, "")
+    return names.email_addresses(codes["given_name"], codes["second_surname"], numbers, codes["email_domain"])
 
 
 def phone_number(codes: Codes) -> pa.StringArray:

@@ -5,8 +5,10 @@ import unicodedata
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from seed_pipelines.domain.brazil import names
+from seed_pipelines.domain.brazil.digits import decimal_strings
 
 NAME = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
 GIVEN = names.given_names().to_pylist()
@@ -54,14 +56,21 @@ def test_a_surname_is_not_doubled() -> None:
     assert full == [f"{GIVEN[0]} Silva"] * 2
 
 
-def test_local_parts_are_plain_ascii_of_the_same_names() -> None:
-    """Accents, spaces and particles are gone; everything else is the name."""
+def addresses(given: NDArray[np.integer], surname: NDArray[np.integer], domain: int = 0) -> list[str]:
+    """Compose addresses with the numbers 0, 1 and so on."""
+    numbers = decimal_strings(np.arange(len(given), dtype=np.uint64), 9)
+    found: list[str] = names.email_addresses(given, surname, numbers, np.full(len(given), domain)).to_pylist()
+    return found
+
+
+def test_addresses_are_plain_ascii_of_the_same_names() -> None:
+    """Accents, spaces and particles are gone; everything else is the name, then the number and the domain."""
     given = np.arange(len(GIVEN)).repeat(len(SURNAMES))
     surname = np.tile(np.arange(len(SURNAMES)), len(GIVEN))
-    parts = names.email_local_parts(given, surname).to_pylist()
-    assert all(re.fullmatch(r"[a-z]+\.[a-z]+", str(part)) for part in parts)
-    ana, araujo = GIVEN.index("Ana Cecília"), SURNAMES.index("de Araújo")
-    assert parts[ana * len(SURNAMES) + araujo] == "anacecilia.araujo"
+    found = addresses(given, surname, domain=3)
+    assert all(re.fullmatch(r"[a-z]+\.[a-z]+[0-9]{9}@mail\.example\.com", address) for address in found)
+    number = GIVEN.index("Ana Cecília") * len(SURNAMES) + SURNAMES.index("de Araújo")
+    assert found[number] == f"anacecilia.araujo{number:09}@mail.example.com"
 
 
 def test_composed_names_fit_the_positions_that_streams_draw() -> None:
@@ -75,12 +84,24 @@ def test_composed_names_fit_the_positions_that_streams_draw() -> None:
 @pytest.mark.parametrize("surname", [len(SURNAMES), -1])
 def test_positions_out_of_range_are_refused(surname: int) -> None:
     """A surname out of range would silently be another given name's."""
+    last = len(GIVEN) - 1
     with pytest.raises(IndexError):
-        names.email_local_parts(np.array([0]), np.array([surname]))
+        addresses(np.array([last]), np.array([surname]))
+    with pytest.raises(IndexError):
+        names.full_names(np.array([last]), np.array([surname]), np.array([0]))
     with pytest.raises(IndexError):
         names.full_names(np.array([0]), np.array([0]), np.array([surname]))
+
+
+@pytest.mark.parametrize("given", [len(GIVEN), -1])
+def test_given_names_and_domains_out_of_range_are_refused(given: int) -> None:
+    """They would silently be a word of another kind."""
     with pytest.raises(IndexError):
-        names.email_local_parts(np.array([len(GIVEN)]), np.array([0]))
+        addresses(np.array([given]), np.array([0]))
+    with pytest.raises(IndexError):
+        names.full_names(np.array([given]), np.array([0]), np.array([0]))
+    with pytest.raises(IndexError):
+        addresses(np.array([0]), np.array([0]), domain=len(names.EMAIL_DOMAINS))
 
 
 def test_mail_domains_are_reserved() -> None:
