@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from seed_pipelines_tests.benchmarks import database, generation
+from seed_pipelines_tests.benchmarks import database, generation, processes
 from seed_pipelines_tests.benchmarks.large_dataset import LargeDataset
 from seed_pipelines_tests.benchmarks.measurement import Measurement, machine, print_table
 from seed_pipelines_tests.e2e.conftest import running_stack
 
 QUICK_CUSTOMERS = 20_000
-_WIDTH = 170
+_WIDTH = 200
 
 
 @click.command()
@@ -32,7 +32,7 @@ def benchmarks(customers: int, quick: bool) -> None:
 
 def _measure(dataset: LargeDataset) -> list[Measurement]:
     bench = generation.Bench.of(database.plan_of(dataset), dataset.directory / "files")
-    measurements = list(generation.measure(bench))
+    measurements = [*generation.measure(bench), *processes.measure()]
     with running_stack(dataset.manifests) as stack:
         os.environ.update(stack.environment)
         measurements += database.measure(stack, dataset)

@@ -1,16 +1,15 @@
-"""Stages that need no server: drawing, masking, Parquet, digests; Faker and another FF1 beside them."""
+"""Stages that need no server: drawing, masking, Parquet, digests; other libraries beside them."""
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import fastfpe.ff1
 import numpy as np
 import pyarrow as pa
-from faker import Faker
 
 from seed_pipelines.adapters.row_files import RowFileStore
 from seed_pipelines.domain.brazil.digits import decimal_strings, parsed
@@ -18,16 +17,18 @@ from seed_pipelines.domain.children import Rows
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.ff1 import FF1
 from seed_pipelines.domain.masking import Masker, MaskingKeys, fields_of, unmasked_batch
-from seed_pipelines.domain.plan import Plan
+from seed_pipelines.domain.plan import CHUNK_CUSTOMERS, Plan
 from seed_pipelines.seeding.generation import generate, provenance, row_file_key
-from seed_pipelines_tests.benchmarks.measurement import Measurement, Stopwatch
+from seed_pipelines_tests.benchmarks.measurement import Against, Measurement, Stopwatch, shortest
+from seed_pipelines_tests.benchmarks.other_generators import FAKER, MIMESIS, faker_customers, mimesis_customers
 from seed_pipelines_tests.fakes import FakeKeys
 
-FAKER: Final = "Faker, customers"
 FASTFPE: Final = "PyPI fastfpe, FF1, 9 digits"
 _KEY: Final = bytes(range(32))
 _TWEAK: Final = b"tenant-a"
 _FF1_DIGITS: Final = 9
+_LOOPED: Final = 5_000
+"""Rows of what makes one at a time."""
 
 
 @dataclass(frozen=True)
@@ -65,76 +66,55 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     """Every stage before the database."""
     plan = bench.plan
     customers, accounts = plan.entities
-    yield _faker(min(20_000, plan.rows[customers.name]))
+    yield faker_customers(_LOOPED)
+    yield mimesis_customers(_LOOPED)
     yield _drawn(bench, customers)
-    yield _masked(bench, customers)
+    yield _masked(bench, customers, Against(FAKER, 150), Against(MIMESIS, 50))
     yield _masked(bench, accounts)
     yield from _ff1(plan.rows[customers.name])
     yield _parquet(bench)
-    yield _files(bench)
-
-
-def _faker(rows: int) -> Measurement:
-    fake = Faker("pt_BR")
-    fake.seed_instance(1)
-    watch = Stopwatch()
-    with watch.lap():
-        for _ in range(rows):
-            _faker_row(fake)
-    return Measurement(FAKER, rows, watch.seconds, note="pt_BR, a row at a time; not masked, not unique")
-
-
-def _faker_row(fake: Any) -> dict[str, Any]:
-    gender = fake.random_element(("F", "M"))
-    return {
-        "id": fake.uuid4(),
-        "document_number": fake.cpf(),
-        "full_name": fake.name_female() if gender == "F" else fake.name_male(),
-        "gender": gender,
-        "birth_date": fake.date_of_birth(minimum_age=18, maximum_age=90),
-        "email": fake.safe_email(),
-        "phone": fake.cellphone_number(),
-        "status": fake.random_element(("ACTIVE", "BLOCKED", "DELINQUENT", "CANCELED")),
-        "monthly_income": fake.pydecimal(left_digits=5, right_digits=2, positive=True),
-        "registered_at": fake.date_time_between("-12y"),
-    }
+    yield _files(bench, [customers], Against(goal=1_500_000), Against(FAKER))
+    yield _files(bench, plan.entities, Against(FAKER))
 
 
 def _drawn(bench: Bench, entity: Entity) -> Measurement:
-    watch = Stopwatch()
-    with watch.lap():
+    def draw() -> None:
         for rows in bench.chunks(entity):
             unmasked_batch(entity, bench.plan.portfolio, rows)
-    return Measurement(f"generate {entity.name}", bench.plan.rows[entity.name], watch.seconds, FAKER)
+
+    return Measurement(f"generate {entity.name}", bench.plan.rows[entity.name], shortest(draw), (Against(FAKER),))
 
 
-def _masked(bench: Bench, entity: Entity) -> Measurement:
-    watch = Stopwatch()
-    with watch.lap():
+def _masked(bench: Bench, entity: Entity, *against: Against) -> Measurement:
+    def mask() -> None:
         for rows in bench.chunks(entity):
             bench.masked(entity, rows)
-    return Measurement(f"generate, mask {entity.name}", bench.plan.rows[entity.name], watch.seconds, FAKER)
+
+    name = f"generate, mask {entity.name}"
+    return Measurement(name, bench.plan.rows[entity.name], shortest(mask), against, "every column of personal data")
 
 
 def _ff1(rows: int) -> Iterator[Measurement]:
+    """Chunks as in a run, the tables of the rounds made before the clock starts."""
     numbers = np.arange(rows, dtype=np.uint64) * np.uint64(7_919) % np.uint64(10**_FF1_DIGITS)
-    texts = decimal_strings(numbers, _FF1_DIGITS)
-    few = texts[: min(rows, 50_000)].to_pylist()
-    watch = Stopwatch()
-    with watch.lap():
-        theirs = [fastfpe.ff1.encrypt(_KEY.hex(), _TWEAK.hex(), string.digits, text) for text in few]
-    yield Measurement(FASTFPE, len(few), watch.seconds, note="text to text")
+    chunks = np.split(numbers, range(CHUNK_CUSTOMERS, rows, CHUNK_CUSTOMERS))
+    texts = [decimal_strings(chunk, _FF1_DIGITS) for chunk in chunks]
     cipher = FF1(_KEY, _TWEAK, radix=10, length=_FF1_DIGITS)
-    watch = Stopwatch()
-    with watch.lap():
-        ours = decimal_strings(cipher.encrypt(parsed(texts, _FF1_DIGITS)[0]), _FF1_DIGITS)
-    if ours[: len(few)].to_pylist() != theirs:
+    cipher.encrypt(np.arange(cipher.size // 1000, dtype=np.uint64))
+
+    def text_to_text(chunk: pa.StringArray) -> pa.StringArray:
+        return decimal_strings(cipher.encrypt(parsed(chunk, _FF1_DIGITS)[0]), _FF1_DIGITS)
+
+    few, key, tweak = texts[0][:_LOOPED].to_pylist(), _KEY.hex(), _TWEAK.hex()
+    theirs = [fastfpe.ff1.encrypt(key, tweak, string.digits, text) for text in few]
+    if text_to_text(texts[0])[: len(few)].to_pylist() != theirs:
         raise ValueError("the two implementations of FF1 differ")
-    yield Measurement("FF1, 9 digits: text to text", rows, watch.seconds, FASTFPE, "equal to fastfpe's")
-    watch = Stopwatch()
-    with watch.lap():
-        cipher.encrypt(numbers)
-    yield Measurement("FF1, 9 digits: integers", rows, watch.seconds, FASTFPE)
+    seconds = shortest(lambda: [fastfpe.ff1.encrypt(key, tweak, string.digits, text) for text in few])
+    yield Measurement(FASTFPE, len(few), seconds, note="text to text")
+    seconds = shortest(lambda: [text_to_text(chunk) for chunk in texts])
+    yield Measurement("FF1, 9 digits: text to text", rows, seconds, (Against(FASTFPE, 80),), "equal to fastfpe's")
+    seconds = shortest(lambda: [cipher.encrypt(chunk) for chunk in chunks])
+    yield Measurement("FF1, 9 digits: integers", rows, seconds, (Against(FASTFPE),))
 
 
 def _parquet(bench: Bench) -> Measurement:
@@ -151,13 +131,15 @@ def _parquet(bench: Bench) -> Measurement:
                 made = provenance(bench, entity, shard)
                 size += bench.row_files.write(key, entity.schema, few, batches, made, lambda: ()).size_bytes
     rows = bench.plan.total_rows
-    return Measurement("Parquet files", rows, watch.seconds, FAKER, f"{size / rows:.0f} bytes a row")
+    return Measurement("Parquet files", rows, watch.seconds, (Against(FAKER),), f"{size / rows:.0f} bytes a row")
 
 
-def _files(bench: Bench) -> Measurement:
-    watch = Stopwatch()
-    with watch.lap():
+def _files(bench: Bench, entities: Sequence[Entity], *against: Against) -> Measurement:
+    def write() -> None:
         for shard in bench.plan.shards:
-            for entity in bench.plan.entities:
+            for entity in entities:
                 generate(bench, entity, shard)
-    return Measurement("generate, mask, Parquet, digest", bench.plan.total_rows, watch.seconds, FAKER)
+
+    rows = sum(bench.plan.rows[entity.name] for entity in entities)
+    names = " and ".join(entity.name for entity in entities)
+    return Measurement(f"generate, mask, Parquet, digest: {names}", rows, shortest(write), against)
