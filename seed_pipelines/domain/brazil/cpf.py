@@ -22,6 +22,11 @@ _LARGEST_SUM: Final = 9 * sum(range(2, 12))
 _CHECK_DIGIT: Final = np.array([-total % 11 % 10 for total in range(_LARGEST_SUM + 1)], dtype=np.uint64)
 """The check digit for each weighted sum: 11 - sum mod 11, with ten and eleven written 0."""
 
+_SUM_BITS: Final = 16
+_SUM_MASK: Final = (1 << _SUM_BITS) - 1
+_BOTH_WEIGHTS: Final = tuple(first | first + 1 << _SUM_BITS for first in range(10, 1, -1))
+"""The weights of both check digits, which add up side by side."""
+
 FORBIDDEN: Final = tuple(int(_REPEATED) * digit for digit in range(10))
 """The bases of equal digits."""
 
@@ -59,6 +64,7 @@ def is_valid(numbers: Strings) -> pa.BooleanArray:
 
 
 def _check_digits(base: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    first = _CHECK_DIGIT.take(weighted_sums(base, range(10, 1, -1)).view(np.int64))
-    second_sums = weighted_sums(base, range(11, 2, -1)) + first * np.uint64(2)
+    sums = weighted_sums(base, _BOTH_WEIGHTS)
+    first = _CHECK_DIGIT.take((sums & np.uint64(_SUM_MASK)).view(np.int64))
+    second_sums = (sums >> np.uint64(_SUM_BITS)) + first * np.uint64(2)
     return first, _CHECK_DIGIT.take(second_sums.view(np.int64))

@@ -3,7 +3,6 @@
 Given names have one numbering: those of women first, then those of men, each sorted by code point.
 """
 
-from collections.abc import Sized
 from functools import cache
 from typing import Final, Literal
 
@@ -28,8 +27,6 @@ EMAIL_DOMAINS: Final = (
 
 _GIVEN: Final = entries("given_names.v1.tsv")
 _SURNAMES: Final = entries("surnames.v1.tsv")
-_PAIRS: Final = len(_GIVEN) * len(_SURNAMES)
-"""Given names with a surname; what may follow one stands behind them in a list of words."""
 _SURNAME_KINDS: Final = np.unique([row["slug"] for row in _SURNAMES], return_inverse=True)[1].astype(np.uint16)
 """A number for each surname, the same for surnames that differ in a particle."""
 
@@ -51,10 +48,9 @@ def full_names(given: NDArray[np.integer], first: NDArray[np.integer], second: N
 
     All are positions: in `given_names()` and in `surnames()`. Raises IndexError for one out of range.
     """
-    begun = _pair(given, first)
-    same = _SURNAME_KINDS.take(first) == _SURNAME_KINDS.take(_checked(second, _SURNAMES))
-    ended = np.where(same, 0, second + 1).astype(np.int64)
-    return put_together(_name_words(), np.column_stack([begun, ended + _PAIRS]))
+    same = _SURNAME_KINDS.take(first) == _SURNAME_KINDS.take(second)
+    ended = np.where(same, len(_SURNAMES), second)
+    return put_together((given_names(), given), (_spaced_surnames(), first), (_last_surnames(), ended))
 
 
 def email_addresses(
@@ -64,32 +60,26 @@ def email_addresses(
 
     Names are positions as in `full_names`, domains those in EMAIL_DOMAINS. Raises IndexError for one out of range.
     """
-    words = _address_words()
-    own = np.arange(len(words), len(words) + len(numbers))
-    ended = _checked(domain, EMAIL_DOMAINS).astype(np.int64) + _PAIRS
-    positions = np.column_stack([_pair(given, surname), own, ended])
-    return put_together(pa.concat_arrays([words, numbers]), positions)
+    first, second, last = _address_words()
+    return put_together((first, given), (second, surname), (numbers, np.arange(len(numbers))), (last, domain))
 
 
 @cache
-def _name_words() -> pa.StringArray:
-    """Every given name with every surname, given name by given name: some 50,000, about 1 MiB; then what may follow."""
-    pairs = [f"{given['name']} {surname['name']}" for given in _GIVEN for surname in _SURNAMES]
-    return pa.array([*pairs, "", *(f" {surname['name']}" for surname in _SURNAMES)], pa.string())
+def _spaced_surnames() -> pa.StringArray:
+    return pa.array([f" {row['name']}" for row in _SURNAMES], pa.string())
 
 
 @cache
-def _address_words() -> pa.StringArray:
-    """The same of what addresses begin with, then the domains."""
-    pairs = [f"{given['slug']}.{surname['slug']}" for given in _GIVEN for surname in _SURNAMES]
-    return pa.array([*pairs, *(f"@{domain}" for domain in EMAIL_DOMAINS)], pa.string())
+def _last_surnames() -> pa.StringArray:
+    """The surnames with a space in front, and then nothing."""
+    return pa.concat_arrays([_spaced_surnames(), pa.array([""], pa.string())])
 
 
-def _pair(given: NDArray[np.integer], surname: NDArray[np.integer]) -> NDArray[np.int64]:
-    return _checked(given, _GIVEN).astype(np.int64) * len(_SURNAMES) + _checked(surname, _SURNAMES).astype(np.int64)
-
-
-def _checked(positions: NDArray[np.integer], words: Sized) -> NDArray[np.integer]:
-    if len(positions) and not 0 <= int(positions.min()) <= int(positions.max()) < len(words):
-        raise IndexError(f"a position is not one of {len(words)}")
-    return positions
+@cache
+def _address_words() -> tuple[pa.StringArray, pa.StringArray, pa.StringArray]:
+    """What stands in addresses for given names, surnames and domains."""
+    return (
+        pa.array([row["slug"] for row in _GIVEN], pa.string()),
+        pa.array([f".{row['slug']}" for row in _SURNAMES], pa.string()),
+        pa.array([f"@{domain}" for domain in EMAIL_DOMAINS], pa.string()),
+    )

@@ -1,4 +1,4 @@
-"""Texts that are put together from the words of a list."""
+"""Texts that are put together from the words of some lists."""
 
 from typing import Any
 
@@ -7,13 +7,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 
-def put_together(words: pa.StringArray, positions: NDArray[np.int64]) -> pa.StringArray:
-    """For each row of positions in the list the words that stand there, one after another, nothing in between.
+def put_together(*columns: tuple[pa.StringArray, NDArray[np.integer]]) -> pa.StringArray:
+    """Texts of one word from each list, one after another, nothing in between; a row's words by their positions.
 
-    Raises IndexError for a position out of range.
+    The positions are equally many for each list. Raises IndexError for one out of range.
     """
-    count, parts = positions.shape
-    pieces = words.take(pa.array(positions.reshape(-1)))
+    rows, parts = len(columns[0][1]), len(columns)
+    positions = np.empty((rows, parts), dtype=np.int64)
+    start = 0
+    for place, (words, chosen) in enumerate(columns):
+        if rows and not 0 <= int(chosen.min()) <= int(chosen.max()) < len(words):
+            raise IndexError(f"a position is not one of {len(words)}")
+        positions[:, place] = chosen
+        positions[:, place] += start
+        start += len(words)
+    pieces = pa.concat_arrays([words for words, _ in columns]).take(pa.array(positions.reshape(-1)))
     _, starts, text = pieces.buffers()
-    offsets: NDArray[Any] = np.frombuffer(starts, dtype=np.int32, count=count * parts + 1)[::parts]
-    return pa.StringArray.from_buffers(count, pa.py_buffer(np.ascontiguousarray(offsets).data), text)
+    offsets: NDArray[Any] = np.frombuffer(starts, dtype=np.int32, count=rows * parts + 1)[::parts]
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(np.ascontiguousarray(offsets).data), text)
