@@ -10,7 +10,6 @@ text as all byte lengths (uint32) followed by all bytes.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -33,7 +32,8 @@ class BlockDigests:
 
     def __init__(self, entity: str, schema: pa.Schema, first_customer: int, end_customer: int) -> None:
         """`first_customer` begins a block; `end_customer` is exclusive."""
-        self._entity, self._schema = entity, schema
+        self._schema = schema
+        self._header = _header_until_rows(entity, schema)
         self._end = -(-end_customer // BLOCK)
         self._block = first_customer // BLOCK
         self._pending: list[pa.RecordBatch] = []
@@ -64,7 +64,7 @@ class BlockDigests:
             self._close()
 
     def _close(self) -> None:
-        self._leaves.append(_leaf(self._entity, pa.Table.from_batches(self._pending, self._schema)))
+        self._leaves.append(_leaf(self._header, pa.Table.from_batches(self._pending, self._schema)))
         self._pending = []
         self._block += 1
 
@@ -97,8 +97,8 @@ def _root(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(_NODE + _root(leaves[:split]) + _root(leaves[split:])).digest()
 
 
-def _leaf(entity: str, table: pa.Table) -> str:
-    digest = hashlib.sha256(_LEAF + _header(entity, table.schema, table.num_rows))
+def _leaf(header: bytes, table: pa.Table) -> str:
+    digest = hashlib.sha256(_LEAF + header + b"%d}" % table.num_rows)
     for field, column in zip(table.schema, table.columns, strict=True):
         if column.num_chunks:
             values = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
@@ -107,10 +107,10 @@ def _leaf(entity: str, table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-@lru_cache
-def _header(entity: str, schema: pa.Schema, rows: int) -> bytes:
+def _header_until_rows(entity: str, schema: pa.Schema) -> bytes:
+    """The header of a block as far as it is the same for every block: the number of rows is its last member."""
     columns = [[field.name, str(field.type)] for field in schema]
-    return rfc8785.dumps({"entity": entity, "rows": rows, "columns": columns})
+    return rfc8785.dumps({"entity": entity, "rows": 0, "columns": columns}).removesuffix(b"0}")
 
 
 def _column_bytes(field: pa.Field, values: pa.Array) -> Iterator[bytes | memoryview]:
