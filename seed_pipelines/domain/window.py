@@ -24,6 +24,12 @@ class Window(BaseModel):
         return self.end_utc < self.start_utc
 
 
+def length(window: Window) -> timedelta:
+    """From its start to its end."""
+    start, end = (timedelta(hours=moment.hour, minutes=moment.minute) for moment in (window.start_utc, window.end_utc))
+    return (end - start) % _DAY
+
+
 def contains(window: Window, now: datetime) -> bool:
     """Whether the window is open at `now`, an aware datetime."""
     moment = now.astimezone(UTC).time()
@@ -36,6 +42,11 @@ def next_opening(window: Window, now: datetime) -> datetime:
     """The first opening after `now`, in UTC; while the window is open, that of the day after."""
     opening = _today(window.start_utc, now)
     return opening if opening > now else opening + _DAY
+
+
+def last_opening(window: Window, now: datetime) -> datetime:
+    """The newest opening that is not after `now`, in UTC."""
+    return next_opening(window, now) - _DAY
 
 
 def remaining(window: Window, now: datetime) -> timedelta:

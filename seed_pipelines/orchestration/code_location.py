@@ -13,11 +13,14 @@ from seed_pipelines.orchestration import presentation
 from seed_pipelines.orchestration.asset_checks import manifest_checks
 from seed_pipelines.orchestration.assets import manifest_assets
 from seed_pipelines.orchestration.dead_runs import dead_run_sensor
+from seed_pipelines.orchestration.deferral import deferral_sensor
 from seed_pipelines.orchestration.dry_run import dry_run_job
+from seed_pipelines.orchestration.expiry import expiry_definitions
 from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding, SeedingFromSettings
 from seed_pipelines.orchestration.row_io_manager import SEEDED_ROWS, SeededRowsIOManager
 from seed_pipelines.orchestration.runs import partition_tags
+from seed_pipelines.orchestration.schedules import off_peak_schedules
 from seed_pipelines.orchestration.settings import Settings
 
 BROKEN_GROUP = "broken_manifests"
@@ -28,8 +31,11 @@ def location_definitions(settings: Settings, environment: str | None = None) -> 
     folder = load_folder(settings.manifests_dir, settings.catalogue, ENTITIES)
     broken = [manifest for manifest in folder.broken if environment in (None, _location_of(manifest))]
     jobs = folder_jobs(folder, settings.catalogue, environment)
+    seeding = SeedingFromSettings(settings)
     return dg.Definitions.merge(
-        build_definitions(jobs, SeedingFromSettings(settings), broken),
+        build_definitions(jobs, seeding, broken),
+        dg.Definitions(schedules=off_peak_schedules(jobs, seeding, settings.schedules)),
+        expiry_definitions(environment, seeding, settings.schedules),
         dg.Definitions(resources={SEEDED_ROWS: SeededRowsIOManager.of(settings)}),
     )
 
@@ -48,14 +54,15 @@ def build_definitions(
 ) -> dg.Definitions:
     """Definitions for the jobs; every broken manifest stands among the assets with its reasons."""
     jobs = list(jobs)
+    dagster_jobs = [dagster_job(job) for job in jobs]
     return dg.Definitions(
         assets=[
             *(asset for job in jobs for asset in manifest_assets(job, seeding)),
             *(_broken_sign(manifest) for manifest in broken),
         ],
         asset_checks=[manifest_checks(job, seeding) for job in jobs],
-        jobs=[*(dagster_job(job) for job in jobs), dry_run_job(seeding)],
-        sensors=[dead_run_sensor(jobs, seeding)],
+        jobs=[*dagster_jobs, dry_run_job(seeding)],
+        sensors=[dead_run_sensor(jobs, seeding), *([deferral_sensor(jobs, dagster_jobs, seeding)] if jobs else [])],
         executor=dg.in_process_executor,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dagster import DagsterInstance, DagsterRunStatus, JsonMetadataValue
+from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import StepFailureData
 
@@ -12,8 +12,7 @@ from seed_pipelines.orchestration.code_location import build_definitions
 from seed_pipelines.orchestration.dead_runs import end_dead_runs
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
-from seed_pipelines.orchestration.runs import partition_tags
-from seed_pipelines.orchestration.steps import PROBLEM_METADATA
+from seed_pipelines.orchestration.runs import partition_tags, problem_of
 
 _REPOSITORY_TAG: Final = ".dagster/repository"
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -37,18 +36,12 @@ def launch(job: ManifestJob, seeding: Seeding, instance: DagsterInstance, run_id
     if _was_stopped(failures) or (run is not None and run.status is DagsterRunStatus.CANCELED):
         return Interrupted("The run was stopped; what it had not committed was rolled back.").problem()
     return next(
-        (found for failure in failures if (found := _problem(failure)) is not None), _unexplained(run_id, failures)
+        (found for failure in failures if (found := problem_of(failure)) is not None), _unexplained(run_id, failures)
     )
 
 
 def _was_stopped(failures: Sequence[StepFailureData]) -> bool:
     return any(f.error and f.error.cls_name == DagsterExecutionInterruptedError.__name__ for f in failures)
-
-
-def _problem(failure: StepFailureData) -> Mapping[str, Any] | None:
-    metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
-    value = metadata.get(PROBLEM_METADATA)
-    return value.value if isinstance(value, JsonMetadataValue) and isinstance(value.value, dict) else None
 
 
 def _unexplained(run_id: str, failures: Sequence[StepFailureData]) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ class ManifestJob:
 
     @property
     def pool(self) -> str:
-        """The concurrency pool of the tenant in its environment: one step at a time."""
+        """The concurrency pool of the tenant in its environment: one run at a time."""
         environment, tenant, _ = self.identity
         return tenant_pool(environment, tenant)
 
@@ -82,6 +82,10 @@ class ManifestJob:
     def partitions(self) -> dg.StaticPartitionsDefinition:
         """The shards."""
         return dg.StaticPartitionsDefinition(list(self.plan.shard_keys))
+
+    def has(self, key: dg.AssetKey) -> bool:
+        """Whether an asset is one of the manifest's."""
+        return tuple(key.path[:-1]) == self.identity
 
     def key(self, asset: str) -> dg.AssetKey:
         """The key of one of the manifest's assets."""

@@ -1,11 +1,11 @@
-"""Concurrency pools: one per tenant and environment, in which one step works at a time."""
+"""Concurrency pools: one per tenant and environment, in which one run works at a time."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from dagster import DagsterInstance
 
-STEPS_AT_A_TIME: Final = 1
+RUNS_AT_A_TIME: Final = 1
 
 
 def tenant_pool(environment: str, tenant: str) -> str:
@@ -22,5 +22,5 @@ def limit_pools(instance: DagsterInstance, pools: Iterable[str]) -> tuple[str, .
     limited = {pool.name for pool in storage.get_pool_limits() if not pool.from_default}
     missing = tuple(sorted(set(pools) - limited))
     for pool in missing:
-        storage.set_concurrency_slots(pool, STEPS_AT_A_TIME)
+        storage.set_concurrency_slots(pool, RUNS_AT_A_TIME)
     return missing

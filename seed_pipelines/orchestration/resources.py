@@ -30,6 +30,9 @@ class Seeding(Protocol):
     def read_manifest(self, path: Path) -> Manifest:
         """The manifest in a file, validated anew."""
 
+    def now(self) -> datetime:
+        """The time, in UTC, where no outside system is asked."""
+
 
 class SeedingFromSettings:
     """The real outside systems, where the settings say they are; connected when first used."""
@@ -49,7 +52,7 @@ class SeedingFromSettings:
             keys=self._keys,
             row_files=RowFileStore(settings.data_url, endpoint_url=settings.s3_endpoint_url),
             catalogue=settings.catalogue,
-            clock=lambda: datetime.now(UTC),
+            clock=self.now,
             lease_ttl_seconds=settings.lease_ttl_seconds,
             holder_finished=lambda holder: is_finished(instance, holder),
         )
@@ -57,6 +60,10 @@ class SeedingFromSettings:
     def read_manifest(self, path: Path) -> Manifest:
         """The manifest in a file, validated anew against the catalogue in force."""
         return load_file(path, self._settings.catalogue, ENTITIES).manifest
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
 
     @cached_property
     def _keys(self) -> TransitKeys:

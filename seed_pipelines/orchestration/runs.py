@@ -1,9 +1,11 @@
 """What a Dagster run says of itself: which shards it is for, which seed run it belongs to, whether it is over."""
 
 from collections.abc import Mapping
+from typing import Any, Final
 
-from dagster import DagsterInstance, DagsterRun, RunsFilter
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, JsonMetadataValue, RunsFilter
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -15,6 +17,9 @@ from dagster._core.storage.tags import (
 from seed_pipelines.domain.plan import Plan, Shard
 from seed_pipelines.errors import PartitionsNotSelected
 from seed_pipelines.orchestration.manifest_jobs import CHECKS_STEP, DATABASE, ManifestJob
+
+PROBLEM_METADATA: Final = "problem"
+"""Key of the failure metadata that holds the Problem Details."""
 
 _BACKFILL = "backfill:"
 
@@ -90,6 +95,23 @@ def last_step(job: ManifestJob, run: DagsterRun) -> str:
     if DATABASE in selected if checked is None else any(check.asset_key == job.key(DATABASE) for check in checked):
         selected.add(CHECKS_STEP)
     return next((step for step in reversed(job.steps) if step in selected), job.steps[-1])
+
+
+def failed_steps(instance: DagsterInstance, run_id: str) -> Mapping[str, Mapping[str, Any]]:
+    """Failed step of a run -> its Problem Details; none where it failed for a reason of another kind."""
+    found = {}
+    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE).records:
+        event = record.event_log_entry.dagster_event
+        if event is not None and event.step_key is not None:
+            found[event.step_key] = problem_of(event.step_failure_data) or {}
+    return found
+
+
+def problem_of(failure: StepFailureData) -> Mapping[str, Any] | None:
+    """The Problem Details of a failed step, if it has any."""
+    metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
+    value = metadata.get(PROBLEM_METADATA)
+    return value.value if isinstance(value, JsonMetadataValue) and isinstance(value.value, dict) else None
 
 
 def shards_asked_for(instance: DagsterInstance, origin: str, run_shards: int) -> int | None:

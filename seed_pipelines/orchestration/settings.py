@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
     s3_endpoint_url: str | None = Field(None, validation_alias=AliasChoices("SEED_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL"))
     dagster_postgres_url: str | None = None
     """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
+    schedules: Literal["stopped", "running"] = "stopped"
+    """Whether schedules run before anybody has started or stopped them in the Dagster UI."""
     state_dir: Path = Path(".seed")
     """Directory of the local stack."""
 

@@ -5,22 +5,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from logging import Logger
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 
 from seed_pipelines.domain.backoff import delay_seconds
 from seed_pipelines.domain.plan import Shard
-from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, SeedError
+from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, OutsideWindow, SeedError
+from seed_pipelines.orchestration.deferral import defer
 from seed_pipelines.orchestration.manifest_jobs import IDEMPOTENCY_KEY_TAG, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
-from seed_pipelines.orchestration.runs import is_of_backfill, last_step, origin_of, selected_shards, shards_asked_for
+from seed_pipelines.orchestration.runs import (
+    PROBLEM_METADATA,
+    is_of_backfill,
+    last_step,
+    origin_of,
+    selected_shards,
+    shards_asked_for,
+)
+from seed_pipelines.orchestration.schedules import stamp
 from seed_pipelines.seeding.answer import succeed
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
-
-PROBLEM_METADATA: Final = "problem"
-"""Key of the failure metadata that holds the Problem Details."""
+from seed_pipelines.seeding.services import Services
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
@@ -43,6 +50,8 @@ def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -
         session = enter(services, request)
     except BaseException as error:
         give_up(services, request, job.identity[2], error, keep_lease=shared)
+        if isinstance(error, OutsideWindow):
+            _defer(context, job, services)
         if isinstance(error, SeedError):
             raise failure(context.log, error) from error
         raise
@@ -70,6 +79,12 @@ def failure(log: Logger, error: SeedError, *, allow_retries: bool = False) -> dg
         "exit_code": error.exit_code,
     }
     return dg.Failure(description=f"{error.title}. {error.detail}", metadata=metadata, allow_retries=allow_retries)
+
+
+def _defer(context: Context, job: ManifestJob, services: Services) -> None:
+    opening = defer(context.instance, context.run, job, services.clock())
+    if opening is not None:
+        context.log.warning("The window closed on this run: it is launched anew, once, at %s.", stamp(opening))
 
 
 def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedRequest:

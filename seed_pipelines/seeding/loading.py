@@ -120,7 +120,7 @@ def _checkpoints(session: Session) -> tuple[ShardCheckpoint, ...]:
 def _is_loaded(
     session: Session, shard: Shard, files: Mapping[str, RowFile], checkpoints: Iterable[ShardCheckpoint]
 ) -> bool:
-    known = [checkpoint for checkpoint in checkpoints if checkpoint.shard_key == shard.key]
+    known = [c for c in checkpoints if c.shard_key == shard.key and c.ttl_days is not None]
     wanted = {name: file.leaves for name, file in files.items()}
     if not known or dict(known[0].leaves) != wanted or known[0].manifest_hash != session.run.manifest_hash:
         return False
@@ -150,4 +150,5 @@ def _checkpoint(session: Session, shard: Shard, files: Mapping[str, RowFile], ot
         leaves={name: file.leaves for name, file in files.items()},
         seed_run_id=session.run.seed_run_id,
         fencing_token=session.lease.token,
+        ttl_days=manifest.ttl_days,
     )

@@ -1,9 +1,10 @@
 """Remove a loaded dataset: its rows, its checkpoints and its Parquet files, under the lease."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.ids import dataset_tag, end_of_dataset, lowest_id
 from seed_pipelines.errors import Forbidden, TenantMismatch
@@ -25,9 +26,7 @@ class LoadedDataset:
 def loaded_dataset(services: Services, tenant_id: UUID, environment: str, profile: str) -> LoadedDataset:
     """What a purge would remove; TenantUnknown, TenantMismatch, DatabaseUnavailable."""
     tenant = services.control.tenant(tenant_id)
-    found = services.control.environment()
-    if found != environment:
-        raise TenantMismatch(f"The database is {found}, not {environment}.", requested={"environment": environment})
+    of_environment(services, environment)
     checkpoints = [c for c in services.target.checkpoints(tenant_id, environment) if c.profile == profile]
     there = {name for checkpoint in checkpoints for name in checkpoint.rows}
     names = [entity.name for entity in ENTITIES if entity.name in there]
@@ -36,20 +35,52 @@ def loaded_dataset(services: Services, tenant_id: UUID, environment: str, profil
     return LoadedDataset(tenant.slug, environment, profile, hashes, rows)
 
 
+def of_environment(services: Services, environment: str) -> None:
+    """The database belongs to the environment; TenantMismatch, DatabaseUnavailable."""
+    found = services.control.environment()
+    if found != environment:
+        raise TenantMismatch(f"The database is {found}, not {environment}.", requested={"environment": environment})
+
+
 def purge(services: Services, tenant_id: UUID, environment: str, profile: str, origin: str) -> Mapping[str, int]:
     """Remove a dataset; rows deleted per entity. Forbidden unless seed-admin, LeaseHeld, DatasetInUse."""
     dataset = loaded_dataset(services, tenant_id, environment, profile)
     subject, roles = services.control.subject(), services.control.roles(tenant_id, environment)
     if guards.ADMIN not in roles:
         raise Forbidden(f"{subject} is not seed-admin for {dataset.tenant} in {environment}.", required=[guards.ADMIN])
+    removal = DatasetRemoval(profile, "asked", subject, origin)
+    deleted = remove(services, tenant_id, environment, removal)
+    return {name: rows for name, rows in (deleted or {}).items() if rows or name in dataset.rows}
+
+
+def remove(
+    services: Services,
+    tenant_id: UUID,
+    environment: str,
+    removal: DatasetRemoval,
+    still_wanted: Callable[[], bool] = lambda: True,
+) -> Mapping[str, int] | None:
+    """Remove a dataset under the lease of its tenant, if it is `still_wanted` then; rows deleted per entity, None if not.
+
+    Rows and checkpoints go in one transaction, and the files with them: whatever fails, or kills it, before its end
+    leaves every row there. Raises LeaseHeld, LeaseLost, RlsNotEnforced, DatasetInUse, DatabaseUnavailable,
+    StorageUnavailable.
+    """
+    tenant = services.control.tenant(tenant_id)
     tables = [entity.table for entity in services.target.present(ENTITIES)]
-    services.target.verify_row_security(services.control.tenant(tenant_id), tables)
+    services.target.verify_row_security(tenant, tables)
+    origin = removal.origin
     lease = services.control.acquire(tenant_id, environment, UUID(origin), origin, services.holder_finished)
     try:
-        tag = dataset_tag(dataset.tenant, environment, profile)
-        deleted = services.target.purge(lease, profile, (lowest_id(tag, 0), end_of_dataset(tag)), ENTITIES)
-        services.row_files.delete_dataset(environment, dataset.tenant, profile)
-        services.control.forget_answers(tenant_id, environment, profile)
+        if not still_wanted():
+            return None
+        tag = dataset_tag(tenant.slug, environment, removal.profile)
+
+        def remove_files() -> None:
+            services.row_files.delete_dataset(environment, tenant.slug, removal.profile)
+
+        services.control.forget_answers(tenant_id, environment, removal.profile)
+        ids = (lowest_id(tag, 0), end_of_dataset(tag))
+        return services.target.purge(lease, removal, ids, ENTITIES, remove_files)
     finally:
         services.control.release(lease)
-    return {name: rows for name, rows in deleted.items() if rows or name in dataset.rows}

@@ -9,6 +9,8 @@ from uuid import UUID
 import pyarrow as pa
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
+from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
@@ -107,6 +109,9 @@ class ControlDatabase(Protocol):
     def shard_reports(self, seed_run_id: UUID) -> Mapping[str, Mapping[str, Any]]:
         """Shard key -> its integrity report."""
 
+    def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
+        """Every dataset that is loaded, of all tenants, and whether it has expired by the clock of the database."""
+
 
 class TargetDatabase(Protocol):
     """The tables that are seeded, reached by the data role under row level security."""
@@ -148,8 +153,18 @@ class TargetDatabase(Protocol):
     ) -> Mapping[str, int]:
         """Referencing column -> rows of the range whose parent does not exist."""
 
-    def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
-        """Delete a dataset and its checkpoints in one transaction; rows deleted per entity."""
+    def purge(
+        self,
+        lease: Lease,
+        removal: DatasetRemoval,
+        ids: IdRange,
+        entities: Sequence[Entity],
+        remove_files: Callable[[], None],
+    ) -> Mapping[str, int]:
+        """Delete a dataset and its checkpoints, and record it, in one transaction that ends with `remove_files`.
+
+        Rows deleted per entity; LeaseLost, DatasetInUse, DatabaseUnavailable, and what `remove_files` raises.
+        """
 
 
 class RowFiles(Protocol):

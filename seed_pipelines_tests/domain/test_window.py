@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from seed_pipelines.domain.window import Window, contains, next_opening, remaining
+from seed_pipelines.domain.window import Window, contains, last_opening, length, next_opening, remaining
 
 NIGHT = Window(start_utc=time(22), end_utc=time(5))
 MORNING = Window(start_utc=time(0), end_utc=time(6))
@@ -59,6 +59,8 @@ def test_a_window_is_open_until_what_remains_is_over(start: time, end: time, now
     assert contains(window, opening)
     assert not contains(window, opening - instant)
     assert contains(window, now) == (left > timedelta(0))
+    assert last_opening(window, now) <= now < last_opening(window, now) + timedelta(days=1)
+    assert contains(window, now) == (now < last_opening(window, now) + length(window))
     if left:
         assert contains(window, now + left - instant)
         assert not contains(window, now + left)

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
@@ -39,6 +40,8 @@ class FakeControl:
     keys: dict[tuple[object, ...], tuple[Claim, UUID | None, str | None]] = field(default_factory=dict)
     """Idempotency keys: what was asked for, by whom, and the answer."""
     queue: list[int] = field(default_factory=list)
+    expiries: list[DatasetExpiry] = field(default_factory=list)
+    """What is loaded; a test says what has expired."""
     heartbeats: int = 0
     interrupted_after: str = ""
     """The method after whose effect a Ctrl-C arrives, once."""
@@ -202,6 +205,10 @@ class FakeControl:
     @staticmethod
     def _key(claim: Claim) -> tuple[object, ...]:
         return tuple(claim.identity)
+
+    def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
+        self.ping()
+        return tuple(self.expiries)
 
     def _interrupt(self, after: str) -> None:
         if self.interrupted_after == after:

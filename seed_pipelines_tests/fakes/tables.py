@@ -1,6 +1,6 @@
 """Seeded tables in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -9,12 +9,13 @@ from uuid import UUID
 import pyarrow as pa
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.plan import IdRange
-from seed_pipelines.errors import DatabaseUnavailable, RlsNotEnforced
+from seed_pipelines.errors import DatabaseUnavailable, DatasetInUse, RlsNotEnforced
 
 
 @dataclass
@@ -33,6 +34,7 @@ class FakeTables:
     """Entity -> rows that the last load inserted or changed."""
     referred: set[bytes] = field(default_factory=set)
     """Ids that rows of the application refer to."""
+    removals: list[DatasetRemoval] = field(default_factory=list)
 
     def ping(self) -> None:
         if self.away:
@@ -112,14 +114,27 @@ class FakeTables:
             found[column] = sum(value is not None and value not in there for value in values)
         return found
 
-    def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
+    def purge(
+        self,
+        lease: Lease,
+        removal: DatasetRemoval,
+        ids: IdRange,
+        entities: Sequence[Entity],
+        remove_files: Callable[[], None],
+    ) -> Mapping[str, int]:
+        self.ping()
+        there = {entity.name: self.rows.get((lease.tenant_id, entity.name), []) for entity in entities}
+        going = {row["id"] for rows in there.values() for row in rows if _within(row, ids)}
+        if going & self.referred:
+            raise DatasetInUse("Rows refer to seeded rows.")
+        remove_files()
         deleted = {}
-        for entity in entities:
-            rows = self.rows.get((lease.tenant_id, entity.name), [])
-            kept = [row for row in rows if not _within(row, ids)]
-            deleted[entity.name] = len(rows) - len(kept)
-            self.rows[lease.tenant_id, entity.name] = kept
-        self.known = [c for c in self.known if c.profile != profile]
+        for name, rows in there.items():
+            kept = [row for row in rows if row["id"] not in going]
+            deleted[name] = len(rows) - len(kept)
+            self.rows[lease.tenant_id, name] = kept
+        self.known = [c for c in self.known if (c.tenant_id, c.profile) != (lease.tenant_id, removal.profile)]
+        self.removals.append(removal)
         return deleted
 
 

@@ -1,5 +1,6 @@
 """A world of fakes behind Dagster's definitions."""
 
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +27,9 @@ class FakeSeeding:
 
     def read_manifest(self, path: Path) -> Manifest:
         return self.files[path]
+
+    def now(self) -> datetime:
+        return self.world.now
 
 
 def job_of(world: World, manifest: Manifest, path: Path | None = None) -> ManifestJob:

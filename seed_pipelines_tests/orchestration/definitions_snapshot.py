@@ -65,6 +65,21 @@ def snapshot(definitions: dg.Definitions) -> dict[str, Any]:
             for job in sorted(definitions.resolve_all_job_defs(), key=lambda job: job.name)
             if not job.name.startswith("__")
         },
+        "schedules": {
+            found.name: {
+                "cron": found.cron_schedule,
+                "timezone": found.execution_timezone,
+                "job": found.job_name,
+                "default_status": found.default_status.value,
+                "description": found.description,
+            }
+            for found in sorted(definitions.schedules or (), key=lambda found: found.name)
+            if isinstance(found, dg.ScheduleDefinition)
+        },
+        "sensors": {
+            found.name: {"default_status": found.default_status.value, "description": found.description}
+            for found in sorted(definitions.sensors or (), key=lambda found: found.name)
+        },
         "resources": {
             name: type(resource).__name__ for name, resource in sorted((definitions.resources or {}).items())
         },

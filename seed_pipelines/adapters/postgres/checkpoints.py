@@ -37,6 +37,8 @@ class ShardCheckpoint:
     """Entity -> leaf digests in order, hexadecimal."""
     seed_run_id: UUID
     fencing_token: int
+    ttl_days: int | None = None
+    """Days that it is kept; None, from before there was a limit, for ever."""
     loaded_at: datetime | None = None
     """By the clock of the database; not needed to write one."""
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay, answer_of, answered, forget_keys, record_answer
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, LeaseStore, Terms, hold_token
 from seed_pipelines.adapters.postgres.queue import Queue
@@ -155,3 +156,7 @@ class PostgresControl:
                 [seed_run_id],
             ).fetchall()
         return {str(key): report for key, report in found}
+
+    def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
+        """Every dataset that is loaded, of all tenants, and whether it has expired by the clock of the database."""
+        return dataset_expiries(self._database)

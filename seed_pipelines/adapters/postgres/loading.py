@@ -1,6 +1,6 @@
 """A shard into its tables in one transaction: the old shard or the new one, never a mixture."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from seed_pipelines.adapters.postgres.checkpoints import (
 )
 from seed_pipelines.adapters.postgres.copy_binary import HEADER, TRAILER, column_type, encode
 from seed_pipelines.adapters.postgres.database import Connection, Database
+from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval, record_removal
 from seed_pipelines.adapters.postgres.entity_table import EntityTable, columns, seeded_range, table_name, uuids
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.domain.plan import IdRange
@@ -112,21 +113,28 @@ def purge_dataset(
     tenant_id: UUID,
     *,
     lease: Lease,
-    profile: str,
+    removal: DatasetRemoval,
     ids: IdRange,
     entities: Sequence[EntityTable],
+    remove_files: Callable[[], None],
     timeout_seconds: float = 3600,
 ) -> Mapping[str, int]:
     """Delete the seeded rows of a dataset's id range, and its checkpoints, in one transaction; entity -> rows deleted.
 
-    `entities` has parents first. Raises what `load_shard` raises for its lease, its deletes and the server.
+    `entities` has parents first. `remove_files` is called once nothing else is in the way: if it fails, no row is gone. Raises
+    what `load_shard` raises for its lease, its deletes and the server.
     """
     with database.tenant_transaction(tenant_id, timeout_seconds=timeout_seconds) as connection:
         _hold(connection, lease)
         present = [entity for entity in entities if table_exists(connection, entity)]
         deleted = {entity.name: _delete(connection, tenant_id, entity, ids) for entity in reversed(present)}
-        delete_checkpoints(connection, tenant_id, lease.environment, profile)
-    return {entity.name: deleted[entity.name] for entity in present}
+        with _in_use():
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        delete_checkpoints(connection, tenant_id, lease.environment, removal.profile)
+        rows = {entity.name: deleted[entity.name] for entity in present}
+        record_removal(connection, lease, removal, rows)
+        remove_files()
+    return rows
 
 
 def _hold(connection: Connection, lease: Lease) -> None:

@@ -1,6 +1,6 @@
 """The seeded tables, as the use cases see them: verified, loaded, read back and purged under row level security."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ import pyarrow as pa
 from seed_pipelines.adapters.postgres import loading, readback
 from seed_pipelines.adapters.postgres.checkpoints import CheckpointStore, ShardCheckpoint
 from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.adapters.postgres.entity_table import uuids
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
@@ -83,8 +84,21 @@ class PostgresTables:
             for column, parent in parents.items()
         }
 
-    def purge(self, lease: Lease, profile: str, ids: IdRange, entities: Sequence[Entity]) -> Mapping[str, int]:
+    def purge(
+        self,
+        lease: Lease,
+        removal: DatasetRemoval,
+        ids: IdRange,
+        entities: Sequence[Entity],
+        remove_files: Callable[[], None],
+    ) -> Mapping[str, int]:
         """Delete a dataset and its checkpoints in one transaction; rows deleted per entity."""
         return loading.purge_dataset(
-            self._database, lease.tenant_id, lease=lease, profile=profile, ids=ids, entities=entities
+            self._database,
+            lease.tenant_id,
+            lease=lease,
+            removal=removal,
+            ids=ids,
+            entities=entities,
+            remove_files=remove_files,
         )

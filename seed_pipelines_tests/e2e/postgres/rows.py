@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.adapters.postgres.entity_table import EntityTable
 from seed_pipelines.adapters.postgres.loading import TableLoad
 from seed_pipelines.domain.entities import BY_NAME, Entity
@@ -19,6 +20,11 @@ END: Final = UUID(int=TAG + 1 << 104)
 CUSTOMERS: Final = BY_NAME["customers"]
 BANK_ACCOUNTS: Final = BY_NAME["bank_accounts"]
 TABLES: Final[tuple[Entity, ...]] = (CUSTOMERS, BANK_ACCOUNTS)
+REMOVAL: Final = DatasetRemoval("default", "asked", "seed_operator", "11111111-2222-4333-8444-555555555555")
+
+
+def no_files() -> None:
+    """What a purge without Parquet files removes of them."""
 
 
 @dataclass(frozen=True)

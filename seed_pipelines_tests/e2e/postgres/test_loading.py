@@ -17,7 +17,17 @@ from seed_pipelines.adapters.postgres.readback import counts, duplicates, orphan
 from seed_pipelines.errors import DatabaseUnavailable, DatasetInUse, LeaseLost, ParquetMismatch, TargetMismatch
 from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server, checkpoint
-from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, TABLES, Rows, generated
+from seed_pipelines_tests.e2e.postgres.rows import (
+    BANK_ACCOUNTS,
+    CUSTOMERS,
+    END,
+    LOW,
+    REMOVAL,
+    TABLES,
+    Rows,
+    generated,
+    no_files,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -145,9 +155,10 @@ def test_rows_of_others_survive(stack: Server, data: Database, lease: Lease) -> 
         data,
         TENANT_A.tenant_id,
         lease=lease,
-        profile="default",
+        removal=REMOVAL,
         ids=(LOW.bytes, END.bytes),
         entities=TABLES,
+        remove_files=no_files,
     )
     with stack.superuser() as connection:
         found = connection.execute("SELECT tenant_id, count(*) FROM banking.customer GROUP BY tenant_id").fetchall()
@@ -198,7 +209,13 @@ def test_a_purge_needs_the_lease(leases: LeaseStore, data: Database, lease: Leas
     leases.release(lease)
     with pytest.raises(LeaseLost):
         purge_dataset(
-            data, TENANT_A.tenant_id, lease=lease, profile="default", ids=(LOW.bytes, END.bytes), entities=TABLES
+            data,
+            TENANT_A.tenant_id,
+            lease=lease,
+            removal=REMOVAL,
+            ids=(LOW.bytes, END.bytes),
+            entities=TABLES,
+            remove_files=no_files,
         )
     assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
 

@@ -13,7 +13,7 @@ from seed_pipelines.adapters.postgres.row_security import verify_row_security
 from seed_pipelines.adapters.postgres.target import verify_target
 from seed_pipelines.errors import DatasetInUse, TargetMismatch
 from seed_pipelines_tests.e2e.postgres.conftest import TENANT_A, TENANT_B, Server
-from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, TABLES, generated
+from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, REMOVAL, TABLES, generated
 from seed_pipelines_tests.e2e.postgres.test_loading import landed, load
 
 pytestmark = pytest.mark.e2e
@@ -103,7 +103,15 @@ def test_a_dataset_is_made_smaller_and_purged(partitioned: Server, data: Databas
     load(data, lease, generated(10))
     assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
     ids = (LOW.bytes, END.bytes)
-    purge_dataset(data, TENANT_A.tenant_id, lease=lease, profile="default", ids=ids, entities=TABLES)
+    purge_dataset(
+        data,
+        TENANT_A.tenant_id,
+        lease=lease,
+        removal=REMOVAL,
+        ids=ids,
+        entities=TABLES,
+        remove_files=lambda: None,
+    )
     assert leaves(partitioned) == set()
 
 

@@ -20,7 +20,7 @@ from seed_pipelines.domain.ids import end_of_dataset, lowest_id, row_ids
 from seed_pipelines.domain.streams import Stream
 from seed_pipelines.errors import DatasetInUse, TargetMismatch
 from seed_pipelines_tests.e2e.postgres.conftest import TENANT_A, TENANT_B, Server, checkpoint
-from seed_pipelines_tests.e2e.postgres.rows import END, LOW, TAG, generated
+from seed_pipelines_tests.e2e.postgres.rows import END, LOW, REMOVAL, TAG, generated, no_files
 from seed_pipelines_tests.e2e.postgres.test_row_security import changed
 
 pytestmark = pytest.mark.e2e
@@ -199,9 +199,10 @@ def test_a_purge_takes_them_unless_they_are_referred_to(data: Database, lease: L
     """A purge keeps nothing, so it is refused while rows of the application refer to rows of the dataset."""
     options: dict[str, Any] = {
         "lease": lease,
-        "profile": "default",
+        "removal": REMOVAL,
         "ids": (LOW.bytes, END.bytes),
         "entities": ENTITIES,
+        "remove_files": no_files,
     }
     load(data, lease, consultants(3))
     notes.refer_to(2)
