@@ -14,7 +14,7 @@ from seed_pipelines.orchestration.settings import Settings
 
 @click.command("pools")
 def pools_command() -> None:
-    """Limit each tenant to one step at a time in the Dagster instance. Run it when deploying manifests.
+    """Limit each tenant to one run at a time in the Dagster instance. Run it when deploying manifests.
 
     `seed-data up` does so for the local stack. A limit that is there already is left as it is.
     """

@@ -28,22 +28,29 @@ PROGRAM: Final = [sys.executable, "-c", "from seed_pipelines.cli import main; ma
 ONE_SHARD = "seed__staging__tenant_a"
 CLOSED = "seed__staging__tenant_b"
 THREE_SHARDS = "seed__perf__tenant_a"
+SCHEDULED = "seed__dev__tenant_a"
 CUSTOMERS, BANK_ACCOUNTS = 10_000, 12_000
+MANY_ROWS = {"customers": {"cap": CUSTOMERS}, "bank_accounts": {"cap": BANK_ACCOUNTS}}
+CROWD = ("tenant-a", "tenant-b", "tenant-c")
+"""Tenants of homolog, whose windows are open."""
 
 
 def write_manifests(folder: Path, limits: Catalogue, now: datetime) -> None:
-    """One of a single shard, one of three, one whose window is closed, and one that is broken."""
-
-    def window(start: float, hours: float) -> dict[str, str]:
-        begins = now + timedelta(hours=start)
-        return {"start_utc": f"{begins:%H:%M}", "end_utc": f"{begins + timedelta(hours=hours):%H:%M}"}
-
-    opened = window(-1, 3)
+    """One of a single shard, one of three, some whose window is closed, several tenants of one environment, a broken one."""
+    opened = window(now, -1, 3)
     write(folder, limits, "tenant-a", "staging", {"window": opened})
-    write(folder, limits, "tenant-b", "staging", {"window": window(6, 2)})
-    rows = {"customers": {"cap": CUSTOMERS}, "bank_accounts": {"cap": BANK_ACCOUNTS}}
-    write(folder, limits, "tenant-a", "perf", {"window": opened, "volumetry": rows})
+    write(folder, limits, "tenant-b", "staging", {"window": window(now, 6, 2)})
+    write(folder, limits, "tenant-a", "perf", {"window": opened, "volumetry": MANY_ROWS})
+    write(folder, limits, "tenant-a", "dev", {"window": window(now, 6, 2), "volumetry": MANY_ROWS})
+    for tenant in CROWD:
+        write(folder, limits, tenant, "homolog", {"window": opened})
     write(folder, limits, "tenant-c", "staging", {"window": opened, "colour": "blue"})
+
+
+def window(now: datetime, start: float, hours: float) -> dict[str, str]:
+    """One that begins some hours from now."""
+    begins = now + timedelta(hours=start)
+    return {"start_utc": f"{begins:%H:%M}", "end_utc": f"{begins + timedelta(hours=hours):%H:%M}"}
 
 
 def write(folder: Path, limits: Catalogue, tenant: str, environment: str, changes: dict[str, Any]) -> None:

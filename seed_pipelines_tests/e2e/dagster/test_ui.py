@@ -32,8 +32,8 @@ def seed_data(stack: RunningStack, *arguments: str) -> subprocess.CompletedProce
 def test_pools_are_limited_once(dagster_stack: RunningStack) -> None:
     first, again = seed_data(dagster_stack, "pools"), seed_data(dagster_stack, "pools")
 
-    assert first.stdout in ("3 pools, 3 of them new.\n", "3 pools, 0 of them new.\n"), first.stderr
-    assert again.stdout == "3 pools, 0 of them new.\n"
+    assert first.stdout in ("7 pools, 7 of them new.\n", "7 pools, 0 of them new.\n"), first.stderr
+    assert again.stdout == "7 pools, 0 of them new.\n"
 
 
 def test_up_limits_the_pools_of_new_tenants_only(dagster_stack: RunningStack) -> None:
