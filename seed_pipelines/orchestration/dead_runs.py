@@ -86,5 +86,6 @@ def _is_dead(
     if record is None:
         return True
     now = services.clock()
-    began = record.create_timestamp if record.start_time is None else datetime.fromtimestamp(record.start_time, UTC)
+    # One that has not started yet may have waited in the queue since it was created: it changed when it left it.
+    began = record.update_timestamp if record.start_time is None else datetime.fromtimestamp(record.start_time, UTC)
     return (now - began.astimezone(UTC)).total_seconds() > services.lease_ttl_seconds

@@ -57,6 +57,18 @@ def test_a_run_that_began_a_moment_ago_is_given_time(world: World, job: Manifest
         assert slots_taken(instance, job) == 1
 
 
+def test_a_run_that_waited_long_in_the_queue_is_given_time_to_start(world: World, job: ManifestJob) -> None:
+    """It is as old as its launch; what counts is when it left the queue."""
+    with DagsterInstance.ephemeral() as instance:
+        definition = build_definitions([job], FakeSeeding(world)).resolve_job_def(job.job_name)
+        run = instance.create_run_for_job(definition, run_id=str(uuid4()), tags=job.tags)
+        left_queue = datetime.now(UTC) + timedelta(hours=1)
+        starting = dg.DagsterEvent(event_type_value="PIPELINE_STARTING", job_name=job.job_name)
+        instance.handle_run_event(run.run_id, starting, left_queue)
+        world.now = left_queue + timedelta(seconds=5)
+        assert end_dead_runs(job, world.services, instance) == ()
+
+
 def test_the_holder_of_the_lease_is_alive_however_old(world: World, job: ManifestJob) -> None:
     with DagsterInstance.ephemeral() as instance:
         run = started(instance, world, job)
