@@ -248,6 +248,6 @@ def _tags(run: Mapping[str, Any]) -> dict[str, str]:
 
 def _polled(ask: Callable[[], dict[str, Any]], done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     retrying = Retrying(
-        retry=retry_if_result(lambda found: not done(found)), stop=stop_after_delay(240), wait=wait_fixed(0.5)
+        retry=retry_if_result(lambda found: not done(found)), stop=stop_after_delay(480), wait=wait_fixed(0.5)
     )
     return retrying(ask)
