@@ -30,9 +30,14 @@ class SeedRunCoordinator(QueuedRunCoordinator):
 
 
 def tags_of_assets(run: DagsterRun) -> dict[str, str]:
-    """The environment and the tenant of the manifests whose assets a run is for, each where there is one only."""
-    paths = [key.path for key in run.asset_selection or () if len(key.path) == _PARTS and key.path[0] in ENVIRONMENTS]
+    """The environment of the manifests whose assets a run is for, and their tenant, each where there is one only.
+
+    No tenant where other assets are among them: while those are made, the run holds no lease of the tenant.
+    """
+    selected = [key.path for key in run.asset_selection or ()]
+    paths = [path for path in selected if len(path) == _PARTS and path[0] in ENVIRONMENTS]
     environments, tenants = ({path[part] for path in paths} for part in (0, 1))
     if len(environments) != 1:
         return {}
-    return {ENVIRONMENT_TAG: environments.pop()} | ({TENANT_TAG: tenants.pop()} if len(tenants) == 1 else {})
+    whole = len(tenants) == 1 and len(paths) == len(selected)
+    return {ENVIRONMENT_TAG: environments.pop()} | ({TENANT_TAG: tenants.pop()} if whole else {})

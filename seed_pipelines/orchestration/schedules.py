@@ -45,7 +45,6 @@ def _off_peak(job: ManifestJob, seeding: Seeding, initially: InitialState) -> dg
         execution_timezone="UTC",
         default_status=STATES[initially],
         description=_description(job),
-        metadata=_metadata(job),
     )
     def begin(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = seeding.now()
@@ -71,14 +70,3 @@ def _description(job: ManifestJob) -> str:
         f"first {starts} minutes, so that tenants do not all begin at once. Runs {job.job_name} for {shards}, "
         f"{job.plan.total_rows:,} rows. A run that is still in the queue when the window closes is put to the next one, once."
     )
-
-
-def _metadata(job: ManifestJob) -> dict[str, str | int]:
-    window = job.manifest.window
-    return {
-        "window (UTC)": f"{window.start_utc:%H:%M} to {window.end_utc:%H:%M}",
-        "starts at (UTC)": f"{daily_start(window, job.identity):%H:%M}",
-        "minutes over which starts are spread": round(spread(window).total_seconds() / 60),
-        "rows": job.plan.total_rows,
-        "shards": len(job.plan.shards),
-    }
