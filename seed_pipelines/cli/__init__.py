@@ -23,6 +23,7 @@ _MODULES: Final = {
     "register": "database",
     "ui": "ui",
     "pools": "pools",
+    "doctor": "doctor",
 }
 """Command -> the module whose COMMANDS has it, imported when it is asked for: Dagster alone takes seconds."""
 

@@ -12,6 +12,8 @@ from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
+from seed_pipelines.adapters.postgres.isolation.attempt import Examination
+from seed_pipelines.adapters.postgres.isolation.key_holes import ModelKeys
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
@@ -34,6 +36,12 @@ class ControlDatabase(Protocol):
 
     def tenant(self, wanted: UUID | str) -> Tenant:
         """The tenant of an id or a slug; TenantUnknown."""
+
+    def registered_tenants(self) -> tuple[Tenant, ...]:
+        """Every registered tenant."""
+
+    def examine(self, tables: Sequence[str]) -> Examination:
+        """Every attack of the control login, `tables` being those of the entities."""
 
     def subject(self) -> str:
         """Who the session belongs to."""
@@ -127,6 +135,9 @@ class TargetDatabase(Protocol):
 
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         """What was tried; RlsNotEnforced with every hole."""
+
+    def examine(self, tenants: Sequence[Tenant], victim: Tenant | None, keys: ModelKeys) -> Examination:
+        """Every attack of the data login as each of the tenants, on the rows of `victim` or of all."""
 
     def verify_columns(self, entities: Sequence[Entity]) -> None:
         """TargetMismatch if a table does not fit its entity."""

@@ -1,6 +1,6 @@
 """Tenants, roles, seed runs and leases in memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
+from seed_pipelines.adapters.postgres.isolation.attempt import Attempt, Examination
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
@@ -34,6 +35,8 @@ class FakeControl:
     tenants: tuple[Tenant, ...]
     granted: frozenset[str] = frozenset({"seed-runner"})
     away: bool = False
+    found: list[Attempt] = field(default_factory=list)
+    """What the doctor finds."""
     runs: dict[UUID, SeedRun] = field(default_factory=dict)
     leases: dict[tuple[UUID, str], Lease] = field(default_factory=dict)
     reports: dict[UUID, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -60,6 +63,14 @@ class FakeControl:
             if wanted in (tenant.tenant_id, tenant.slug):
                 return tenant
         raise TenantUnknown(f"No tenant {wanted}.")
+
+    def registered_tenants(self) -> tuple[Tenant, ...]:
+        self.ping()
+        return self.tenants
+
+    def examine(self, tables: Sequence[str]) -> Examination:
+        self.ping()
+        return Examination(self.subject(), tuple(tables), dict.fromkeys(tables, 1), tuple(self.found))
 
     def subject(self) -> str:
         return "fake-subject"

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
+from seed_pipelines.adapters.postgres.isolation.attempt import Attempt, Examination
+from seed_pipelines.adapters.postgres.isolation.key_holes import ModelKeys
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.tenants import Tenant
@@ -27,6 +29,9 @@ class FakeTables:
 
     away: bool = False
     holes: list[str] = field(default_factory=list)
+    found: list[Attempt] = field(default_factory=list)
+    """What the doctor finds."""
+    examinations: int = 0
     rows: dict[tuple[UUID, str], list[dict[str, Any]]] = field(default_factory=dict)
     known: list[ShardCheckpoint] = field(default_factory=list)
     loads: int = 0
@@ -50,6 +55,12 @@ class FakeTables:
         if self.holes:
             raise RlsNotEnforced("Holes.", holes=self.holes)
         return {"tables": list(tables)}
+
+    def examine(self, tenants: Sequence[Tenant], victim: Tenant | None, keys: ModelKeys) -> Examination:
+        self.ping()
+        self.examinations += 1
+        attacked = {table: len(tenants) for table in keys}
+        return Examination("fake-app", tuple(keys), attacked, tuple(self.found))
 
     def verify_columns(self, entities: Sequence[Entity]) -> None:
         self.ping()

@@ -1,6 +1,6 @@
 """The control tables, as the use cases see them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from psycopg.types.json import Jsonb
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay, answer_of, answered, forget_keys, record_answer
+from seed_pipelines.adapters.postgres.isolation.attempt import Examination
+from seed_pipelines.adapters.postgres.isolation.examination import examine_control_login
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, LeaseStore, Terms, hold_token
 from seed_pipelines.adapters.postgres.queue import Queue
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore, Status
@@ -36,6 +38,14 @@ class PostgresControl:
     def tenant(self, wanted: UUID | str) -> Tenant:
         """The tenant of an id or a slug; TenantUnknown."""
         return self._tenants.by_id(wanted) if isinstance(wanted, UUID) else self._tenants.by_slug(wanted)
+
+    def registered_tenants(self) -> tuple[Tenant, ...]:
+        """Every registered tenant, by name."""
+        return self._tenants.all()
+
+    def examine(self, tables: Sequence[str]) -> Examination:
+        """Every attack of the control login on rows of tenants and on the tables that say who may do what."""
+        return examine_control_login(self._database, tables)
 
     def subject(self) -> str:
         """The login that the database authenticated."""

@@ -4,7 +4,7 @@ A row's WITH CHECK is asked before its constraints (PostgreSQL documentation, CR
 means that the policies let the row pass.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -44,9 +44,9 @@ _POLICIES: Final = """
 SELECT polcmd::text, polpermissive, pg_get_expr(polqual, polrelid),
     coalesce(pg_get_expr(polwithcheck, polrelid), pg_get_expr(polqual, polrelid))
 FROM pg_policy
-WHERE polrelid = %s AND EXISTS (
+WHERE polrelid = %(table)s AND EXISTS (
     SELECT FROM unnest(polroles) AS role
-    WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(session_user, role, 'USAGE') END
+    WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(coalesce(%(role)s, current_user), role, 'USAGE') END
 )
 """
 _MAY: Final = """
@@ -95,10 +95,17 @@ class _Answer(Enum):
     UNCLEAR = auto()
 
 
-def trials(connection: Connection, table: SecuredTable, tenant_id: UUID) -> Iterator[Outcome]:
-    """Try the policies, in a transaction that acts for the tenant; the transaction acts for it again at the end."""
+def trials(
+    connection: Connection, table: SecuredTable, tenant_id: UUID, others: Sequence[UUID] = ()
+) -> Iterator[Outcome]:
+    """Try the policies, in a transaction that acts for the tenant; the transaction acts for it again at the end.
+
+    Rows of the first of `others` are written, and the policies asked about all of them; without any, about a tenant that is
+    registered nowhere.
+    """
     connection.execute("SET LOCAL enable_seqscan = off")
-    other = uuid4()
+    others = others or (uuid4(),)
+    other = others[0]
     if table.is_root and _may(connection, table, "INSERT"):
         granted = _insert(connection, table, tenant_id) is not _Answer.REFUSED
         yield Outcome("a row of the tenant is let in", "" if granted else _NOT_GRANTED)
@@ -109,12 +116,12 @@ def trials(connection: Connection, table: SecuredTable, tenant_id: UUID) -> Iter
     )
     seen = _is_true(connection, visible.format(table.identifier, sql.Literal(tenant_id)))
     yield Outcome("see rows of another tenant", "rows of another tenant are visible" if seen else "")
-    yield from _policy_outcomes(connection, table, other, "of another tenant")
+    yield from policy_outcomes(connection, table, others, "of another tenant")
     set_tenant(connection, None)
     try:
         seen = _is_true(connection, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table.identifier))
         yield Outcome("see rows without a tenant", "rows are visible while no tenant is set" if seen else "")
-        yield from _policy_outcomes(connection, table, tenant_id, "while no tenant is set")
+        yield from policy_outcomes(connection, table, (tenant_id,), "while no tenant is set")
     finally:
         set_tenant(connection, tenant_id)
 
@@ -182,9 +189,11 @@ def _write(connection: Connection, table: SecuredTable, statement: sql.Composed)
     return _Answer.PASSED if changed else _Answer.REFUSED
 
 
-def _policy_outcomes(connection: Connection, table: SecuredTable, tenant_id: UUID, whose: str) -> Iterator[Outcome]:
-    """The policies' own expressions, evaluated for a row of a tenant, whether or not such a row exists."""
-    policies = connection.execute(_POLICIES, [table.oid]).fetchall()
+def policy_outcomes(
+    connection: Connection, table: SecuredTable, tenant_ids: Sequence[UUID], whose: str
+) -> Iterator[Outcome]:
+    """The policies' own expressions, evaluated for a row of each tenant, whether or not such a row exists."""
+    policies = connection.execute(_POLICIES, {"table": table.oid, "role": None}).fetchall()
     for privilege, command in _COMMANDS.items():
         if not _may(connection, table, privilege):
             continue
@@ -192,25 +201,34 @@ def _policy_outcomes(connection: Connection, table: SecuredTable, tenant_id: UUI
         expressions = {"let through" if command != "a" else "": 2, "let in" if command in "aw" else "": 3}
         for verb, position in expressions.items():
             passes = verb and _passes(
-                connection, table, tenant_id, [(policy[1], policy[position]) for policy in relevant]
+                connection, table, tenant_ids, [(policy[1], policy[position]) for policy in relevant]
             )
             trial = f"policies for {privilege} asked about a row {whose}"
             if verb:
                 yield Outcome(trial, f"policies for {privilege}: a row {whose} is {verb}" if passes else "")
 
 
+def readable_by(connection: Connection, table: SecuredTable, role: str, tenant_id: UUID) -> bool:
+    """Whether the policies would let a role read a row of a tenant, whatever tenant the transaction acts for."""
+    policies = connection.execute(_POLICIES, {"table": table.oid, "role": role}).fetchall()
+    relevant = [(policy[1], policy[2]) for policy in policies if policy[0] in ("r", "*")]
+    return _passes(connection, table, (tenant_id,), relevant)
+
+
 def _passes(
-    connection: Connection, table: SecuredTable, tenant_id: UUID, policies: list[tuple[bool, str | None]]
+    connection: Connection, table: SecuredTable, tenant_ids: Sequence[UUID], policies: list[tuple[bool, str | None]]
 ) -> bool:
     permissive = [_asked(expression) for is_permissive, expression in policies if is_permissive]
     restrictive = [_asked(expression) for is_permissive, expression in policies if not is_permissive]
     if not permissive:
         return False
-    query = sql.SQL("SELECT ({}) AND {} FROM (SELECT (jsonb_populate_record(NULL::{}, {})).*) AS {}").format(
+    query = sql.SQL(
+        "SELECT coalesce(bool_or(({}) AND {}), false) FROM (SELECT (jsonb_populate_recordset(NULL::{}, {})).*) AS {}"
+    ).format(
         sql.SQL(" OR ").join(permissive),
         sql.SQL(" AND ").join([*restrictive, sql.SQL("true")]),
         table.identifier,
-        sql.Literal(Jsonb({"tenant_id": str(tenant_id)})),
+        sql.Literal(Jsonb([{"tenant_id": str(tenant_id)} for tenant_id in tenant_ids])),
         sql.Identifier(table.relation),
     )
     return _is_true(connection, query)

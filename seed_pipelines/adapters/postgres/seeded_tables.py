@@ -12,6 +12,9 @@ from seed_pipelines.adapters.postgres.checkpoints import CheckpointStore, ShardC
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.adapters.postgres.entity_table import uuids
+from seed_pipelines.adapters.postgres.isolation.attempt import Examination
+from seed_pipelines.adapters.postgres.isolation.examination import examine_data_login
+from seed_pipelines.adapters.postgres.isolation.key_holes import ModelKeys
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.row_security import verify_row_security
@@ -45,6 +48,10 @@ class PostgresTables:
     def verify_row_security(self, tenant: Tenant, tables: Sequence[str]) -> Mapping[str, Any]:
         """What was tried; RlsNotEnforced with every hole."""
         return asdict(verify_row_security(self._database, tenant, tables))
+
+    def examine(self, tenants: Sequence[Tenant], victim: Tenant | None, keys: ModelKeys) -> Examination:
+        """Every attack of the data login on the rows of tenants; see `isolation.examination`."""
+        return examine_data_login(self._database, tenants, victim, keys)
 
     def verify_columns(self, entities: Sequence[Entity]) -> None:
         """TargetMismatch if a table does not fit its entity."""

@@ -44,6 +44,12 @@ class TenantDirectory:
             )
         return str(row[0])
 
+    def all(self) -> tuple[Tenant, ...]:
+        """Every registered tenant, by name."""
+        with self._control.connection() as connection:
+            rows = connection.execute("SELECT tenant_id, slug FROM seed.tenant ORDER BY slug").fetchall()
+        return tuple(Tenant(*row) for row in rows)
+
     def by_slug(self, slug: str) -> Tenant:
         """The tenant of a manifest's name; TenantUnknown if there is none."""
         with self._control.connection() as connection:

@@ -1,0 +1,164 @@
+"""Keys, triggers, rules, defaults and statistics of relations of tenants: what tells of another tenant without a policy asked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from seed_pipelines.adapters.postgres.database import Connection
+from seed_pipelines.adapters.postgres.isolation.attempt import Attempt
+from seed_pipelines.adapters.postgres.isolation.tenant_relations import TenantRelation
+
+_UNIQUE: Final = """
+SELECT indexrelid::regclass::text, indisprimary,
+    pg_get_indexdef(indexrelid, 1, true) = 'tenant_id' AND (indisunique OR indisexclusion), indisunique OR indisexclusion
+FROM pg_index WHERE indrelid = %(relation)s
+"""
+_FOREIGN: Final = """
+SELECT conname, conrelid::regclass::text, confrelid::regclass::text, confdeltype::text,
+    EXISTS (
+        SELECT FROM unnest(conkey, confkey) AS pair (own, other)
+        JOIN pg_attribute AS mine ON mine.attrelid = conrelid AND mine.attnum = pair.own
+        JOIN pg_attribute AS theirs ON theirs.attrelid = confrelid AND theirs.attnum = pair.other
+        WHERE mine.attname = 'tenant_id' AND theirs.attname = 'tenant_id'
+    )
+FROM pg_constraint
+WHERE contype = 'f' AND conparentid = 0 AND (conrelid = %(relation)s OR confrelid = %(relation)s)
+ORDER BY conname
+"""
+_TRIGGERS: Final = """
+SELECT tgname, function.oid::regprocedure::text, function.prosecdef, pg_get_userbyid(function.proowner), ARRAY(
+    SELECT format('%%I.%%I', namespace.nspname, other.relname)
+    FROM pg_class AS other JOIN pg_namespace AS namespace ON namespace.oid = other.relnamespace
+    WHERE other.relkind IN ('r', 'p', 'f') AND NOT other.relrowsecurity AND other.oid <> tgrelid
+        AND namespace.nspname NOT IN ('pg_catalog', 'information_schema') AND namespace.nspname !~ '^pg_(toast|temp)'
+        AND function.prosrc ~* format('\\m(%%s\\.|(into|update|from)\\s+)%%s\\M', namespace.nspname, other.relname)
+)
+FROM pg_trigger JOIN pg_proc AS function ON function.oid = tgfoid
+WHERE tgrelid = %(relation)s AND NOT tgisinternal AND function.pronamespace <> 'pg_catalog'::regnamespace
+"""
+_RULES: Final = "SELECT rulename FROM pg_rewrite WHERE ev_class = %(relation)s AND rulename <> '_RETURN'"
+_DEFAULTS: Final = """
+SELECT attname, function.oid::regprocedure::text
+FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+JOIN pg_depend ON classid = 'pg_attrdef'::regclass AND objid = pg_attrdef.oid AND refclassid = 'pg_proc'::regclass
+JOIN pg_proc AS function ON function.oid = refobjid
+WHERE adrelid = %(relation)s AND function.prosecdef AND function.pronamespace <> 'pg_catalog'::regnamespace
+"""
+_STATISTICS: Final = """
+SELECT 'pg_stats' FROM pg_stats
+WHERE (schemaname, tablename) = (%(schema)s, %(name)s) AND (most_common_vals IS NOT NULL OR histogram_bounds IS NOT NULL)
+UNION
+SELECT 'pg_stats_ext' FROM pg_stats_ext WHERE (schemaname, tablename) = (%(schema)s, %(name)s) AND most_common_vals IS NOT NULL
+UNION
+SELECT 'pg_stats_ext_exprs' FROM pg_stats_ext_exprs
+WHERE (schemaname, tablename) = (%(schema)s, %(name)s) AND (most_common_vals IS NOT NULL OR histogram_bounds IS NOT NULL)
+"""
+_ON_DELETE: Final = {"c": ", and falls when that one is deleted", "n": ", and loses it when that one is deleted"}
+_WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
+
+ModelKeys = Mapping[str, tuple[Sequence[tuple[str, ...]], Mapping[str, str]]]
+"""Table -> its unique keys without tenant_id, and its referring columns with the table each refers to."""
+
+
+def key_holes(connection: Connection, relation: TenantRelation, granted: frozenset[str]) -> Iterator[Attempt]:
+    """What one relation lets a login learn or do beside its policies; keys ask none (PostgreSQL documentation, 5.9)."""
+    parameters = {"relation": relation.oid}
+    if granted & _WRITES and relation.is_table:
+        yield from _unique_keys(connection, relation, parameters)
+        yield from _foreign_keys(connection, relation, parameters)
+        yield from _code(connection, relation, parameters)
+    if "SELECT" in granted:
+        found = connection.execute(_STATISTICS, {"schema": relation.schema, "name": relation.relation}).fetchall()
+        views = ", ".join(sorted(view for (view,) in found))
+        finding = f"{views} shows values of every tenant" if views else ""
+        cure = (
+            f"ALTER TABLE {relation.name} ENABLE ROW LEVEL SECURITY, or REVOKE SELECT: then the statistics are hidden"
+        )
+        yield Attempt(relation.name, "read the planner's statistics", finding, cure)
+
+
+def model_holes(connection: Connection, keys: ModelKeys) -> Iterator[Attempt]:
+    """Keys that the entities need and the tables lack: without one, a row may refer to another tenant's, or be there twice."""
+    for table, (unique, references) in keys.items():
+        for columns in (("id",), *unique):
+            wanted = ["tenant_id", *columns]
+            there = connection.execute(_HAS_UNIQUE, {"table": table, "columns": sorted(wanted)}).fetchone() == (True,)
+            finding = "" if there else f"no unique key ({', '.join(wanted)})"
+            cure = f"ALTER TABLE {table} ADD UNIQUE ({', '.join(wanted)})"
+            yield Attempt(table, f"write one ({', '.join(columns)}) twice", finding, cure)
+        for column, other in references.items():
+            there = connection.execute(_HAS_FOREIGN, {"table": table, "column": column, "other": other}).fetchone() == (
+                True,
+            )
+            finding = "" if there else f"no foreign key (tenant_id, {column}) to {other} (tenant_id, id)"
+            cure = f"ALTER TABLE {table} ADD FOREIGN KEY (tenant_id, {column}) REFERENCES {other} (tenant_id, id)"
+            yield Attempt(table, f"refer to another tenant's row by {column}", finding, cure)
+
+
+_HAS_UNIQUE: Final = """
+SELECT EXISTS (
+    SELECT FROM pg_index WHERE indrelid = to_regclass(%(table)s) AND indisunique AND indpred IS NULL AND indisvalid AND (
+        SELECT array_agg(attname::text ORDER BY attname::text) FROM pg_attribute
+        WHERE attrelid = indrelid AND attnum = ANY(indkey::smallint[])
+    ) = %(columns)s::text[]
+)
+"""
+_HAS_FOREIGN: Final = """
+SELECT EXISTS (
+    SELECT FROM pg_constraint
+    WHERE conrelid = to_regclass(%(table)s) AND confrelid = to_regclass(%(other)s) AND contype = 'f' AND convalidated AND (
+        SELECT array_agg((mine.attname || ' ' || theirs.attname)::text ORDER BY mine.attname::text)
+        FROM unnest(conkey, confkey) AS pair (own, other)
+        JOIN pg_attribute AS mine ON mine.attrelid = conrelid AND mine.attnum = pair.own
+        JOIN pg_attribute AS theirs ON theirs.attrelid = confrelid AND theirs.attnum = pair.other
+    ) @> ARRAY['tenant_id tenant_id', %(column)s || ' id']
+)
+"""
+
+
+def _unique_keys(connection: Connection, relation: TenantRelation, parameters: Mapping[str, int]) -> Iterator[Attempt]:
+    indexes = connection.execute(_UNIQUE, parameters).fetchall()
+    attack = "learn of a row by the error of a unique key"
+    primary = any(is_primary and by_tenant for _, is_primary, by_tenant, _ in indexes)
+    yield Attempt(
+        relation.name,
+        attack,
+        "" if primary else "no primary key that starts with tenant_id",
+        f"ALTER TABLE {relation.name} ADD PRIMARY KEY (tenant_id, id)",
+    )
+    for name, is_primary, by_tenant, unique in indexes:
+        if unique and not by_tenant and not is_primary:
+            finding = f"{name} does not start with tenant_id: a value that another tenant holds is refused"
+            yield Attempt(relation.name, attack, finding, f"make {name} start with tenant_id")
+
+
+def _foreign_keys(connection: Connection, relation: TenantRelation, parameters: Mapping[str, int]) -> Iterator[Attempt]:
+    attack = "refer to another tenant's row"
+    yield Attempt(relation.name, attack)
+    for name, referring, referred, on_delete, by_tenant in connection.execute(_FOREIGN, parameters).fetchall():
+        if not by_tenant:
+            finding = f"{name} of {referring} does not pair tenant_id: a row may refer to another tenant's"
+            yield Attempt(
+                relation.name,
+                attack,
+                finding + _ON_DELETE.get(on_delete, ""),
+                f"make {name} FOREIGN KEY (tenant_id, ...) REFERENCES {referred} (tenant_id, ...)",
+            )
+
+
+def _code(connection: Connection, relation: TenantRelation, parameters: Mapping[str, int]) -> Iterator[Attempt]:
+    attack = "have rows carried elsewhere"
+    yield Attempt(relation.name, attack)
+    for trigger, function, definer, owner, elsewhere in connection.execute(_TRIGGERS, parameters).fetchall():
+        reasons = [f"names {', '.join(elsewhere)}, without row level security"] if elsewhere else []
+        reasons += [f"runs as {owner} (SECURITY DEFINER)"] if definer else []
+        if reasons:
+            finding = f"trigger {trigger} calls {function}, which {' and '.join(reasons)}"
+            yield Attempt(
+                relation.name, attack, finding, f"DROP TRIGGER {trigger} ON {relation.name}, or secure what it writes"
+            )
+    for (rule,) in connection.execute(_RULES, parameters).fetchall():
+        finding = f"rule {rule} runs with the rights of the owner {relation.owner}"
+        yield Attempt(relation.name, attack, finding, f"DROP RULE {rule} ON {relation.name}")
+    for column, function in connection.execute(_DEFAULTS, parameters).fetchall():
+        finding = f"the default of {column} calls {function} (SECURITY DEFINER)"
+        yield Attempt(relation.name, attack, finding, f"ALTER TABLE {relation.name} ALTER {column} DROP DEFAULT")
