@@ -20,7 +20,7 @@ CHECKS: Final[Mapping[str, str]] = {
     "foreign_keys": "Every row refers to a row of the same tenant that exists.",
     "check_digits": "Documents, branches, accounts, phones and e-mails keep their check digits and formats.",
     "pii_masked": "No PII column holds what was drawn for its row before masking.",
-    "rls_enforced": "Row level security is enforced and forced, and no other tenant sees or writes a row.",
+    "rls_enforced": "Row level security is forced, and no attack of the doctor sees or writes a row of the tenant.",
     "digests_equal": "What the manifest derives, the Parquet files and the database have one digest.",
 }
 """The checks of every shard, by name, in the order in which they are shown."""

@@ -11,6 +11,7 @@ from seed_pipelines.orchestration import presentation
 from seed_pipelines.orchestration.manifest_jobs import CHECKS_STEP, DATABASE, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.steps import seed_step
+from seed_pipelines.seeding.checking import diagnose
 from seed_pipelines.seeding.reporting import check_and_record
 
 
@@ -26,7 +27,8 @@ def manifest_checks(job: ManifestJob, seeding: Seeding) -> dg.AssetChecksDefinit
     @dg.multi_asset_check(name=job.step_name(CHECKS_STEP), specs=specs, pool=job.pool)
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with seed_step(context, job, seeding, CHECKS_STEP) as step:
-            reports = [check_and_record(step.session, shard) for shard in step.shards]
+            diagnosis = diagnose(step.session)
+            reports = [check_and_record(step.session, shard, diagnosis) for shard in step.shards]
             for name in wanted:
                 yield _result(database, name, reports)
             failed = sorted(name for name in wanted if not _passed(name, reports))

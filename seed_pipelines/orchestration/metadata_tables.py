@@ -70,8 +70,7 @@ def distributions(entity: Entity, rows: pa.RecordBatch) -> dict[str, dg.TableMet
 def check_findings(outcomes: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
     """What one check found, over all shards of the run; shards are named where they are amiss."""
     if any("holes" in outcome["facts"] for outcome in outcomes):
-        holes = dict.fromkeys(hole for outcome in outcomes for hole in outcome["facts"].get("holes", ()))
-        return table({"hole": hole} for hole in holes)
+        return table(_holes(outcomes))
     facts = outcomes[0]["facts"] if outcomes else {}
     if "offending_rows" in facts:
         return table(_offenders(outcomes))
@@ -80,6 +79,15 @@ def check_findings(outcomes: Sequence[Mapping[str, Any]]) -> dg.TableMetadataVal
     if all(isinstance(value, Mapping) for value in facts.values()):
         return table(_digests(outcomes))
     return table({"what": name, "found": str(item)} for name, value in facts.items() for item in _items(value))
+
+
+def _holes(outcomes: Sequence[Mapping[str, Any]]) -> list[Record]:
+    """What the doctor found with its cures; where it found nothing, what the guard did."""
+    findings = [found for outcome in outcomes for found in outcome["facts"].get("findings", ())]
+    if findings:
+        return [dict(columns) for columns in dict.fromkeys(tuple(found.items()) for found in findings)]
+    holes = dict.fromkeys(hole for outcome in outcomes for hole in outcome["facts"].get("holes", ()))
+    return [{"hole": hole} for hole in holes]
 
 
 def _offenders(outcomes: Sequence[Mapping[str, Any]]) -> list[Record]:

@@ -9,12 +9,21 @@ from seed_pipelines.domain.checks import CheckResult, Coherence, EntityFacts
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.plan import IdRange, Shard, Span
 from seed_pipelines.errors import ParquetMismatch, RlsNotEnforced
+from seed_pipelines.seeding.doctor import Diagnosis, examine
 from seed_pipelines.seeding.generation import row_file_key
 from seed_pipelines.seeding.seed_run import Session
 
 
-def check(session: Session, shard: Shard) -> tuple[CheckResult, ...]:
-    """The results of all checks of a shard, in the order of `domain.checks.checks_of`."""
+def diagnose(session: Session) -> Diagnosis:
+    """What the doctor finds of the rows of the session's tenant."""
+    return examine(session.services, session.run.environment, session.tenant.tenant_id)
+
+
+def check(session: Session, shard: Shard, diagnosis: Diagnosis | None = None) -> tuple[CheckResult, ...]:
+    """The results of all checks of a shard, in the order of `domain.checks.checks_of`.
+
+    `diagnosis` is what the doctor found, once for all shards of a run; without it the doctor is asked anew.
+    """
     facts, coherence = _read_back(session, shard)
     return (
         checks.row_counts(shard.key, shard.rows, facts),
@@ -22,7 +31,7 @@ def check(session: Session, shard: Shard) -> tuple[CheckResult, ...]:
         checks.no_offenders("foreign_keys", shard.key, _orphans(session, shard)),
         checks.no_offenders("check_digits", shard.key, _flattened({n: found.invalid for n, found in facts.items()})),
         checks.no_offenders("pii_masked", shard.key, _flattened({n: found.unmasked for n, found in facts.items()})),
-        _row_security(session, shard),
+        _row_security(session, shard, diagnosis or diagnose(session)),
         checks.digests_equal(shard.key, facts, _parquet_leaves(session, shard)),
         *coherence.results(shard.key),
     )
@@ -76,13 +85,18 @@ def _ids(session: Session, entity: Entity, shard: Shard) -> IdRange:
     return (shard.id_low, session.plan.surplus_ids(entity)[1]) if entity.of_tenant else shard.ids
 
 
-def _row_security(session: Session, shard: Shard) -> CheckResult:
+def _row_security(session: Session, shard: Shard, diagnosis: Diagnosis) -> CheckResult:
+    """The guard's trials after the load, and the doctor's attacks."""
     tables = [entity.table for entity in session.plan.entities]
+    found = [hole.as_dict() for hole in diagnosis.holes]
     try:
         evidence = session.services.target.verify_row_security(session.tenant, tables)
     except RlsNotEnforced as error:
-        return CheckResult("rls_enforced", shard.key, False, {"holes": error.extensions["holes"]})
-    return CheckResult("rls_enforced", shard.key, True, evidence)
+        return CheckResult("rls_enforced", shard.key, False, {"holes": error.extensions["holes"], "findings": found})
+    if found:
+        named = [f"{hole.relation}: {hole.attack}: {hole.finding}" for hole in diagnosis.holes]
+        return CheckResult("rls_enforced", shard.key, False, {"holes": named, "findings": found})
+    return CheckResult("rls_enforced", shard.key, True, {**evidence, "doctor": diagnosis.summary})
 
 
 def _parquet_leaves(session: Session, shard: Shard) -> Mapping[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from seed_pipelines.domain.dataset import GENERATOR_VERSION
 from seed_pipelines.domain.digest import dataset_digest, merkle_root
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.seeding.checking import check
+from seed_pipelines.seeding.doctor import Diagnosis
 from seed_pipelines.seeding.seed_run import Session
 
 
@@ -29,9 +30,9 @@ class DatasetSummary:
         return self.shards_loaded == self.shards_planned
 
 
-def check_and_record(session: Session, shard: Shard) -> dict[str, Any]:
-    """Check a loaded shard and record what was found; the report says whether it passed."""
-    results = check(session, shard)
+def check_and_record(session: Session, shard: Shard, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
+    """Check a loaded shard and record what was found; the report says whether it passed. For `diagnosis` see `check`."""
+    results = check(session, shard, diagnosis)
     digests = next(result.facts for result in results if result.name == "digests_equal")
     report = {
         "seed_run_id": str(session.run.seed_run_id),

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
+from seed_pipelines.adapters.postgres.isolation.attempt import Attempt
 from seed_pipelines.domain.checks import CHECKS
 from seed_pipelines.errors import DatabaseUnavailable, ParquetMismatch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
@@ -209,3 +210,15 @@ def test_a_run_stopped_while_a_step_enters_leaves_no_lease(world: World, job: Ma
     (run,) = world.control.runs.values()
     assert run.status == "aborted"
     assert world.control.leases == {}
+
+
+def test_the_doctor_is_asked_once_for_all_shards_of_a_run_and_stops_it(world: World, sharded: ManifestJob) -> None:
+    assert execute(world, sharded, EVERYTHING).success
+    assert world.tables.examinations == 1
+    world.tables.found = [
+        Attempt("banking.seen", "SELECT with row_security off", "no policy restricts it", "DROP VIEW")
+    ]
+    result = execute(world, sharded, EVERYTHING)
+    assert not result.success
+    assert evaluations(result)["rls_enforced"] is False
+    assert problem_of(result)["checks"] == ["rls_enforced"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from seed_pipelines.adapters.postgres.isolation.attempt import Attempt
 from seed_pipelines.domain.checks import CHECKS
 from seed_pipelines.domain.masking import unmasked_batch
 from seed_pipelines.seeding.checking import check
@@ -62,6 +63,16 @@ def hole(world: World, _: Session) -> None:
     world.tables.holes = ["a policy lets everybody in"]
 
 
+def open_view(world: World, _: Session) -> None:
+    world.tables.found = [
+        Attempt("banking.seen", "SELECT with row_security off", "no policy restricts it", "DROP VIEW")
+    ]
+
+
+def control_that_writes(world: World, _: Session) -> None:
+    world.control.found = [Attempt("banking.customer", "DELETE", "it is let through", "REVOKE DELETE")]
+
+
 def changed_amount(world: World, _: Session) -> None:
     rows(world, "bank_accounts")[0]["balance"] += Decimal("0.01")
 
@@ -76,6 +87,8 @@ def changed_amount(world: World, _: Session) -> None:
         (wrong_check_digit, {"check_digits", "digests_equal"}),
         (unmasked_value, {"pii_masked", "digests_equal"}),
         (hole, {"rls_enforced"}),
+        (open_view, {"rls_enforced"}),
+        (control_that_writes, {"rls_enforced"}),
         (changed_amount, {"digests_equal"}),
     ],
 )

@@ -54,6 +54,8 @@ SELECT has_table_privilege(%(table)s::oid, %(privilege)s)
     OR CASE WHEN %(privilege)s = 'DELETE' THEN false ELSE has_any_column_privilege(%(table)s::oid, %(privilege)s) END
 """
 _COMMANDS: Final = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
+SEE_OTHERS: Final = "see rows of another tenant"
+"""The trial that reads."""
 _SAMPLE_VALUES: Final = {"B": "false", "D": "2000-01-01", "N": "0", "S": ""}
 """A literal for each category of pg_type that a required column is likely to have."""
 
@@ -115,7 +117,7 @@ def trials(
         "SELECT EXISTS (SELECT FROM {0} WHERE tenant_id < {1}) OR EXISTS (SELECT FROM {0} WHERE tenant_id > {1})"
     )
     seen = _is_true(connection, visible.format(table.identifier, sql.Literal(tenant_id)))
-    yield Outcome("see rows of another tenant", "rows of another tenant are visible" if seen else "")
+    yield Outcome(SEE_OTHERS, "rows of another tenant are visible" if seen else "")
     yield from policy_outcomes(connection, table, others, "of another tenant")
     set_tenant(connection, None)
     try:

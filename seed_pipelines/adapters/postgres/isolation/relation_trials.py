@@ -11,7 +11,7 @@ from psycopg import sql
 from seed_pipelines.adapters.postgres.database import Connection, set_tenant
 from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt, accepted, rolled_back
 from seed_pipelines.adapters.postgres.isolation.tenant_relations import GRANTS, TenantRelation, statements
-from seed_pipelines.adapters.postgres.policy_trials import policy_outcomes, trials
+from seed_pipelines.adapters.postgres.policy_trials import SEE_OTHERS, policy_outcomes, trials
 from seed_pipelines.adapters.postgres.tenants import Tenant
 
 _PAST_POLICIES: Final = "SET LOCAL row_security = off"
@@ -108,7 +108,8 @@ def _as_tenant(
     if not relation.is_table:
         return
     for outcome in trials(connection, relation.secured, tenant.tenant_id, attackers.victims_of(tenant.tenant_id)):
-        yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, who)
+        if outcome.trial != SEE_OTHERS:
+            yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, who)
 
 
 def _impostors(attackers: Attackers) -> Iterator[tuple[str, UUID | None]]:

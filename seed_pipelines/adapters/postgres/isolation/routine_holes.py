@@ -1,5 +1,6 @@
 """Functions that run as somebody else, and functions and operators that run before the policies."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
@@ -110,7 +111,8 @@ def _answers(connection: Connection, row: tuple, arguments: Sequence[str]) -> bo
 
 
 @cache
-def _published() -> str:
-    """The text of the published schema; a function of the control tables that is not in it was made by somebody else."""
+def _published() -> frozenset[str]:
+    """Bodies of the published functions; a function of the control tables with another was made by somebody else."""
     scripts = (entry for entry in contract_file("database").iterdir() if entry.name.endswith(".sql"))
-    return "".join(script.read_text(encoding="utf-8") for script in scripts)
+    text = "".join(script.read_text(encoding="utf-8") for script in scripts)
+    return frozenset(body.strip() for _, body in re.findall(r"\$(\w*)\$(.*?)\$\1\$", text, re.DOTALL))

@@ -61,7 +61,7 @@ WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' OR
 _STATEMENTS: Final = {
     "SELECT": "SELECT FROM {0} LIMIT 0",
     "INSERT": "INSERT INTO {0} DEFAULT VALUES",
-    "UPDATE": "UPDATE {0} SET {1} = {1}",
+    "UPDATE": "UPDATE {0} SET {1} = DEFAULT",
     "DELETE": "DELETE FROM {0}",
 }
 COMMANDS: Final = tuple(_STATEMENTS)

@@ -1,0 +1,190 @@
+"""Nothing of the published schema can be taken away unseen: each policy, FORCE, grant and key is removed in turn.
+
+What there is to remove is read from the catalogue, so that a table that comes later is not forgotten.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from seed_pipelines.adapters.postgres.control import PostgresControl
+from seed_pipelines.adapters.postgres.database import Database, set_tenant
+from seed_pipelines.adapters.postgres.isolation.examination import examine_control_login, examine_data_login
+from seed_pipelines.adapters.postgres.seed_runs import SeedRunStore
+from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
+from seed_pipelines.errors import SeedError
+from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, Server, never
+from seed_pipelines_tests.e2e.postgres.rows import generated
+from seed_pipelines_tests.e2e.postgres.test_control import opened
+from seed_pipelines_tests.e2e.postgres.test_doctor import KEYS
+from seed_pipelines_tests.e2e.postgres.test_loading import load
+
+pytestmark = pytest.mark.e2e
+
+_POLICIES: Final = """
+SELECT format('%I.%I', schemaname, tablename), format('policy %I of %I.%I', policyname, schemaname, tablename),
+    format('DROP POLICY %I ON %I.%I', policyname, schemaname, tablename),
+    format(
+        'CREATE POLICY %I ON %I.%I AS %s FOR %s TO %s', policyname, schemaname, tablename, permissive, cmd,
+        array_to_string(roles, ', ')
+    ) || coalesce(' USING (' || qual || ')', '') || coalesce(' WITH CHECK (' || with_check || ')', '')
+FROM pg_policies WHERE schemaname IN ('seed', 'banking')
+"""
+_ROW_SECURITY: Final = """
+SELECT oid::regclass::text, state || ' of ' || oid::regclass, format('ALTER TABLE %s %s ROW LEVEL SECURITY', oid::regclass, off),
+    format('ALTER TABLE %s %s ROW LEVEL SECURITY', oid::regclass, state)
+FROM pg_class CROSS JOIN (VALUES ('ENABLE', 'DISABLE'), ('FORCE', 'NO FORCE')) AS switch (state, off)
+WHERE relrowsecurity AND relnamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
+"""
+_GRANTS: Final = """
+SELECT oid::regclass::text, format('%s on %s to %s', privilege_type, oid::regclass, grantee::regrole),
+    format('REVOKE %s ON %s FROM %s', privilege_type, oid::regclass, grantee::regrole),
+    format('GRANT %s ON %s TO %s', privilege_type, oid::regclass, grantee::regrole)
+FROM pg_class CROSS JOIN aclexplode(relacl)
+WHERE grantee <> relowner AND relkind IN ('r', 'p', 'v', 'S') AND relnamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
+UNION ALL
+SELECT oid::regprocedure::text, format('EXECUTE on %s to %s', oid::regprocedure, grantee::regrole),
+    format('REVOKE EXECUTE ON FUNCTION %s FROM %s', oid::regprocedure, grantee::regrole),
+    format('GRANT EXECUTE ON FUNCTION %s TO %s', oid::regprocedure, grantee::regrole)
+FROM pg_proc CROSS JOIN aclexplode(proacl)
+WHERE grantee <> proowner AND pronamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
+UNION ALL
+SELECT nspname::text, format('USAGE on %I to %s', nspname, grantee::regrole),
+    format('REVOKE USAGE ON SCHEMA %I FROM %s', nspname, grantee::regrole),
+    format('GRANT USAGE ON SCHEMA %I TO %s', nspname, grantee::regrole)
+FROM pg_namespace CROSS JOIN aclexplode(nspacl)
+WHERE grantee <> nspowner AND nspname IN ('seed', 'banking')
+"""
+_KEYS: Final = """
+SELECT conrelid::regclass::text, format('%I of %s', conname, conrelid::regclass),
+    format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
+    format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+FROM pg_constraint
+WHERE contype = 'f' AND array_length(conkey, 1) > 1 AND connamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
+UNION ALL
+SELECT conrelid::regclass::text, format('%I of %s', conname, conrelid::regclass),
+    format('ALTER TABLE %s DROP CONSTRAINT %I CASCADE', conrelid::regclass, conname),
+    format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) || coalesce((
+        SELECT string_agg(format(
+            '; ALTER TABLE %s ADD CONSTRAINT %I %s', child.conrelid::regclass, child.conname, pg_get_constraintdef(child.oid)
+        ), '') FROM pg_constraint AS child WHERE child.contype = 'f' AND child.conindid = own.conindid
+    ), '')
+FROM pg_constraint AS own
+WHERE contype IN ('p', 'u') AND array_length(conkey, 1) > 1 AND connamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
+UNION ALL
+SELECT indrelid::regclass::text, format('%s', indexrelid::regclass), format('DROP INDEX %s', indexrelid::regclass),
+    pg_get_indexdef(indexrelid)
+FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indisunique AND indnatts > 1 AND relnamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u'))
+"""
+PARTS: Final = {"policies": _POLICIES, "row_security": _ROW_SECURITY, "grants": _GRANTS, "keys": _KEYS}
+FEWEST: Final = {"policies": 24, "row_security": 38, "grants": 70, "keys": 40}
+
+
+@contextmanager
+def removed(stack: Server, forth: str, back: str) -> Iterator[None]:
+    """A part of the schema taken away, and put back at the end."""
+    with stack.superuser() as connection:
+        connection.execute(forth.encode())
+    try:
+        yield
+    finally:
+        with stack.superuser() as connection:
+            connection.execute(
+                "TRUNCATE banking.customer, banking.bank_account, seed.seed_run, seed.shard_report, seed.lease CASCADE"
+            )
+            connection.execute(back.encode())
+
+
+class Probe:
+    """What notices that something is gone: the doctor, or the work of a seed run."""
+
+    def __init__(self, stack: Server) -> None:
+        self.stack = stack
+        self.data, self.control = Database(stack.url("seed_app")), Database(stack.url("seed_service"))
+
+    def notices(self, relation: str) -> bool:
+        """Whether anything is amiss near a relation."""
+        return self.doctor(relation) or self.fails()
+
+    def doctor(self, relation: str) -> bool:
+        """Whether the doctor finds a hole there."""
+        try:
+            found = examine_data_login(self.data, [TENANT_A], None, KEYS, lambda it: it.name == relation).holes
+            return bool(found or examine_control_login(self.control, list(KEYS), lambda it: it.name == relation).holes)
+        except SeedError:
+            return True
+
+    def fails(self) -> bool:
+        """Whether a seed run can no longer do its work, with each privilege and key that it was given."""
+        try:
+            self.work()
+        except (SeedError, psycopg.Error, AssertionError):
+            return True
+        return False
+
+    def work(self) -> None:
+        """Register, take the lease, load, report, read back, give the lease back."""
+        migrator = self.stack.url("seed_migrator")
+        newcomer = Tenant(uuid4(), f"newcomer-{uuid4().hex[:8]}")
+        register_tenant(migrator, newcomer)
+        grant_role(migrator, "seed_service", "seed-runner", newcomer.tenant_id, ENVIRONMENT)
+        directory = TenantDirectory(self.control)
+        assert directory.by_slug(newcomer.slug) == newcomer
+        assert directory.environment() == ENVIRONMENT
+        assert directory.roles(newcomer.tenant_id, ENVIRONMENT) == {"seed-runner"}
+        control = PostgresControl(self.control, 60)
+        run = opened(SeedRunStore(self.control), f"run-{uuid4()}")
+        lease = control.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, "probe", never)
+        control.fence_run(run, lease)
+        control.heartbeat(lease)
+        load(self.data, lease, generated(2))
+        control.record_shard(run.seed_run_id, "0000", {"passed": True})
+        control.record_shard(run.seed_run_id, "0000", {"passed": True})
+        assert set(control.shard_reports(run.seed_run_id)) == {"0000"}
+        control.finish_run(run.seed_run_id, "succeeded", None)
+        control.release(lease)
+        self._privileges()
+
+    def _privileges(self) -> None:
+        with self.data.connection() as connection:
+            set_tenant(connection, TENANT_A.tenant_id)
+            connection.execute("SELECT name FROM seed.environment")
+            for table in KEYS:
+                name = sql.Identifier(*table.split("."))
+                for statement in (
+                    "UPDATE {} SET id = id WHERE false",
+                    "DELETE FROM {} WHERE false",
+                    "INSERT INTO {0} SELECT * FROM {0} WHERE false",
+                ):
+                    connection.execute(sql.SQL(statement).format(name))
+        with self.control.connection() as connection:
+            connection.execute("SELECT FROM seed.shard_checkpoint")
+
+
+def test_the_probe_is_quiet_where_nothing_is_amiss(stack: Server) -> None:
+    """Otherwise it would notice everything."""
+    probe = Probe(stack)
+    assert not probe.fails()
+    assert not any(probe.doctor(table) for table in (*KEYS, "seed.lease", "seed.tenant", "seed.shard_checkpoint"))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_is_taken_away_is_noticed(stack: Server, part: str) -> None:
+    """Every policy, FORCE, ENABLE, grant and composite key, one at a time, by the doctor or by the work itself."""
+    with stack.superuser() as connection:
+        found = connection.execute(PARTS[part].encode()).fetchall()
+    assert len(found) >= FEWEST[part]
+    unnoticed, probe = [], Probe(stack)
+    for relation, name, forth, back in found:
+        with removed(stack, str(forth), str(back)):
+            if not probe.notices(str(relation)):
+                unnoticed.append(str(name))
+    assert unnoticed == []
+    assert not probe.fails()
