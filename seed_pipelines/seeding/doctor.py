@@ -24,8 +24,9 @@ class Diagnosis:
 
     @property
     def holes(self) -> tuple[Attempt, ...]:
-        """What was not refused."""
-        return (*self.data.holes, *self.control.holes)
+        """What was not refused, by relation; what both logins meet stands there once."""
+        found = dict.fromkeys((*self.data.holes, *self.control.holes))
+        return tuple(sorted(found, key=lambda hole: hole.relation))
 
     @property
     def relations(self) -> tuple[str, ...]:

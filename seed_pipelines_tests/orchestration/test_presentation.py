@@ -162,6 +162,20 @@ def test_holes_in_row_level_security_are_named() -> None:
     ]
 
 
+def test_what_the_doctor_found_is_shown_once_with_its_cure() -> None:
+    found = {
+        "relation": "banking.seen",
+        "attack": "read rows",
+        "finding": "rows came back",
+        "cure": "DROP VIEW banking.seen",
+    }
+    holes = {"holes": ["banking.seen: read rows: rows came back"], "findings": [found]}
+
+    assert records(metadata_tables.check_findings([outcome(key, holes, passed=False) for key in ("0000", "0001")])) == [
+        found
+    ]
+
+
 def test_a_long_table_says_how_many_lines_it_leaves_out() -> None:
     shown = records(metadata_tables.table({"shard": f"{number:04}", "rows": number} for number in range(1_060)))
 

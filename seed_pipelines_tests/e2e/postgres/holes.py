@@ -107,6 +107,14 @@ POLICIES: Final = (
         CUSTOMER,
         "rows came back (seed_app with app.tenant_id '%'",
     ),
+    Hole(
+        "restriction-that-a-role-escapes",
+        "CREATE POLICY open ON banking.customer TO seed_loader USING (true);"
+        f" CREATE POLICY shut ON banking.customer AS RESTRICTIVE TO seed_app USING ({OWN})",
+        f"{_POLICY_DROPPED}; DROP POLICY shut ON banking.customer",
+        CUSTOMER,
+        "rows of another tenant came back (seed_loader as tenant-a, seed_loader as tenant-b",
+    ),
     _policy(
         "whoever-sets-the-variable",
         "TO seed_loader USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)",

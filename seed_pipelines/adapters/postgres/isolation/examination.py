@@ -10,6 +10,7 @@ from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.isolation.attempt import Attempt, Examination, accepted, rolled_back
 from seed_pipelines.adapters.postgres.isolation.key_holes import ModelKeys, key_holes, model_holes
 from seed_pipelines.adapters.postgres.isolation.login_holes import (
+    differs,
     is_unbound,
     role_holes,
     server_holes,
@@ -75,13 +76,13 @@ def examine_data_login(
             granted = frozenset[str]().union(*(of_role.get(relation.oid, ()) for of_role in reached.values()))
             attempts += relation_holes(connection, relation, Reach(granted))
             attempts += key_holes(connection, relation, granted)
-        for role in (login, *others):
-            if not is_unbound(connection, role):
-                with _acting_as(connection, login, role):
-                    for relation in reachable:
-                        granted = reached[role].get(relation.oid, frozenset())
-                        attempts += past_policies(connection, role, relation, granted)
-                        attempts += relation_trials(connection, role, relation, granted, attackers)
+        for role in (role for role in (login, *others) if not is_unbound(connection, role)):
+            may_differ = role == login or differs(connection, role)
+            with _acting_as(connection, login, role):
+                for relation in reachable:
+                    granted = reached[role].get(relation.oid, frozenset())
+                    attempts += past_policies(connection, role, relation, granted)
+                    attempts += relation_trials(connection, role, relation, granted, attackers) if may_differ else ()
         without = without_rows(connection, reachable, attackers)
     return Examination.of(login, reachable, attempts, without)
 
@@ -165,7 +166,10 @@ def _tried(
             passed = accepted(connection, planned[privilege])
             finding = f"{role} is let through: {meaning}" if passed else ""
             yield Attempt(
-                relation.name, f"{privilege} as {role}", finding, f"REVOKE {privilege} ON {relation.name} FROM {role}"
+                relation.name,
+                f"{privilege} as {role}",
+                finding,
+                f"REVOKE {privilege} ON {relation.name} FROM {role}, its roles and PUBLIC",
             )
 
 

@@ -109,6 +109,14 @@ def settable_roles(connection: Connection) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith("pg_"))
 
 
+def differs(connection: Connection, role: str) -> bool:
+    """Whether policies may let a role do what they refuse the login: not if it inherits the role, and none is restrictive."""
+    query = (
+        "SELECT NOT pg_has_role(session_user, %s, 'USAGE') OR EXISTS (SELECT FROM pg_policy WHERE NOT polpermissive)"
+    )
+    return connection.execute(query, [role]).fetchone() == (True,)
+
+
 def is_unbound(connection: Connection, role: str) -> bool:
     """Whether no policy holds a role at all."""
     query = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s"

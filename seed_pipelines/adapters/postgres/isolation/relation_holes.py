@@ -89,7 +89,10 @@ def relation_holes(connection: Connection, relation: TenantRelation, reach: Reac
             f"the login may {privilege}, which asks no policy: {consequence}" if privilege in reach.by_data else ""
         )
         yield Attempt(
-            relation.name, privilege, finding, f"REVOKE {privilege} ON {relation.name} FROM the login and its roles"
+            relation.name,
+            privilege,
+            finding,
+            f"REVOKE {privilege} ON {relation.name} FROM the login, its roles and PUBLIC",
         )
     passed_on = connection.execute(_PASSED_ON, parameters).fetchall()
     yield Attempt(relation.name, "pass the privileges on")

@@ -19,12 +19,13 @@ _POLICY_CURE: Final = (
     "let every policy of {0} say USING (tenant_id = (SELECT seed.current_tenant())) and WITH CHECK the same;"
     " drop those that do not"
 )
+_REVOKE: Final = "REVOKE ALL ON {0} FROM {1}, its roles and PUBLIC"
 _CURES: Final = {
     "v": "ALTER VIEW {0} SET (security_invoker = true)",
-    "m": "REVOKE ALL ON {0} FROM {1}: a materialized view has no policies; give a view with security_invoker in its place",
-    "f": "REVOKE ALL ON {0} FROM {1}: a foreign table has no policies here",
-    "leaf": "REVOKE ALL ON {0} FROM {1}: read and write through its parent, whose policies hold",
-    "bare": "REVOKE ALL ON {0} FROM {1}, or give it a tenant_id, ENABLE and FORCE ROW LEVEL SECURITY and the tenant policy",
+    "m": f"{_REVOKE}: a materialized view has no policies; give a view with security_invoker in its place",
+    "f": f"{_REVOKE}: a foreign table has no policies here",
+    "leaf": f"{_REVOKE}: read and write through its parent, whose policies hold",
+    "bare": f"{_REVOKE}, or give it a tenant_id, ENABLE and FORCE ROW LEVEL SECURITY and the tenant policy",
     "table": "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; and its policies for {1}",
 }
 
