@@ -134,9 +134,15 @@ def _policies(connection: Connection, relation: TenantRelation, parameters: Mapp
             f"policy {policy} is for PUBLIC: whoever is granted the table later falls under it",
             f"ALTER POLICY {policy} ON {relation.name} TO seed_loader",
         )
-    yield Attempt(relation.name, "listen in on the functions of a policy")
+    yield from _policy_functions(connection, relation, parameters)
+
+
+def _policy_functions(
+    connection: Connection, relation: TenantRelation, parameters: Mapping[str, Any]
+) -> Iterator[Attempt]:
+    attack = "listen in on the functions of a policy"
+    yield Attempt(relation.name, attack)
     for policy, name, leakproof, unpinned, takes, owner, owned in connection.execute(_POLICY_FUNCTIONS, parameters):
-        attack = "listen in on the functions of a policy"
         if takes and not leakproof:
             yield Attempt(
                 relation.name,

@@ -14,6 +14,8 @@ from seed_pipelines.adapters.postgres.isolation.tenant_relations import GRANTS, 
 from seed_pipelines.adapters.postgres.policy_trials import SEE_OTHERS, policy_outcomes, trials
 from seed_pipelines.adapters.postgres.tenants import Tenant
 
+_NOBODY: Final = ("without a tenant", "while no tenant is set")
+"""How trials end that set no tenant."""
 _PAST_POLICIES: Final = "SET LOCAL row_security = off"
 _POLICY_CURE: Final = (
     "let every policy of {0} say USING (tenant_id = (SELECT seed.current_tenant())) and WITH CHECK the same;"
@@ -110,7 +112,8 @@ def _as_tenant(
         return
     for outcome in trials(connection, relation.secured, tenant.tenant_id, attackers.victims_of(tenant.tenant_id)):
         if outcome.trial != SEE_OTHERS:
-            yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, who)
+            acting = f"{login} without a tenant" if outcome.trial.endswith(_NOBODY) else who
+            yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, acting)
 
 
 def _impostors(attackers: Attackers) -> Iterator[tuple[str, UUID | None]]:

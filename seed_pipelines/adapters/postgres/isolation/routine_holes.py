@@ -7,6 +7,7 @@ from typing import Final
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from seed_pipelines.adapters.postgres.database import Connection
 from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt, rolled_back
@@ -69,7 +70,7 @@ def routine_holes(connection: Connection, relations: Sequence[TenantRelation]) -
         yield Attempt(name, attack, finding, f"ALTER FUNCTION {name} NOT LEAKPROOF, or REVOKE EXECUTE on it")
 
 
-def _reads_as_another(connection: Connection, row: tuple, by_oid: dict[int, TenantRelation]) -> Attempt:  # type: ignore[type-arg]
+def _reads_as_another(connection: Connection, row: TupleRow, by_oid: dict[int, TenantRelation]) -> Attempt:
     _, name, _, _, _, kind, _, owner, bypasses, _, arguments, read, dynamic = row
     attack = "read or write through a function that runs as another"
     cure = f"ALTER FUNCTION {name} SECURITY INVOKER, or REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC"
@@ -97,7 +98,7 @@ def _held(connection: Connection, owner: str, relation: TenantRelation) -> bool:
     return not readable_by(connection, relation.secured, owner, ANY_TENANT)
 
 
-def _answers(connection: Connection, row: tuple, arguments: Sequence[str]) -> bool:  # type: ignore[type-arg]
+def _answers(connection: Connection, row: TupleRow, arguments: Sequence[str]) -> bool:
     """Whether it answers in a transaction that may only read, and only what no policy would have to restrict."""
     given = sql.SQL(", ").join(sql.SQL(_SAMPLES.get(kind, "NULL")) for kind in arguments)
     try:
