@@ -1,10 +1,11 @@
-"""The Q11 catalogue: how many rows of what a manifest may ask for, and which profiles there are."""
+"""The Q11 catalogue: how many rows of what a manifest may ask for, which profiles there are, and what work costs."""
 
 from importlib.resources import files
 from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from seed_pipelines.domain.cost_model import CostModels
 from seed_pipelines.domain.frozen_mapping import Frozen
 from seed_pipelines.domain.issues import Issue, pointer
 from seed_pipelines.errors import ManifestInvalid
@@ -58,6 +59,8 @@ class Catalogue(BaseModel):
     """Environment -> what its caps are multiplied by."""
     entities: Frozen[EntityCaps]
     """Entity -> its caps."""
+    cost_models: CostModels = Field(default_factory=CostModels.packaged)
+    """What work costs; a catalogue that does not say takes the packaged prices."""
 
     @classmethod
     def packaged(cls) -> Self:

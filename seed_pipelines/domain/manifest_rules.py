@@ -78,6 +78,7 @@ def rule_issues(
     return (
         *(issue for rule in _RULES for issue in rule(sound)),
         *_profile(sound, catalogue),
+        *_cost_model(sound, catalogue),
         *_entities(sound, catalogue, [kind.name for kind in generated]),
         *(issue for kind in generated for issue in _ancestry(sound, kind)),
         *_caps(sound, catalogue),
@@ -159,6 +160,13 @@ def _profile(sound: _Sound, catalogue: Catalogue) -> Iterator[Issue]:
     if profile is not None and profile not in catalogue.profiles:
         allowed = f"one of the catalogue's: {', '.join(catalogue.profiles)}"
         yield Issue("/metadata/profile", "unknown_profile", f"it is {profile!r}", allowed)
+
+
+def _cost_model(sound: _Sound, catalogue: Catalogue) -> Iterator[Issue]:
+    version, known = sound.get("budget", "cost_model_version"), catalogue.cost_models.models
+    if version is not None and version not in known:
+        allowed = f"one of the catalogue's: {', '.join(known)}"
+        yield Issue("/budget/cost_model_version", "unknown_cost_model", f"it is {version!r}", allowed)
 
 
 def _entities(sound: _Sound, catalogue: Catalogue, generated: Collection[str]) -> Iterator[Issue]:

@@ -114,6 +114,15 @@ def test_one_wrong_member_is_one_issue_at_its_place(place: str, value: object, c
     assert issue.allowed
 
 
+def test_a_budget_names_a_cost_model_of_the_catalogue() -> None:
+    """Another version is an issue at its place, which lists those that there are; naming none is right."""
+    (issue,) = issues_of(changed(example(), "/budget", {**BUDGET, "cost_model_version": "v0"}))
+    assert (issue.pointer, issue.code) == ("/budget/cost_model_version", "unknown_cost_model")
+    assert "v1" in issue.allowed
+    for version in ({}, {"cost_model_version": "v1"}):
+        assert issues_of(changed(example(), "/budget", {**BUDGET, **version})) == ()
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
