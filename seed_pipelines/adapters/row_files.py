@@ -22,6 +22,7 @@ _PROBE_BYTES: Final = 1 << 20
 _OVER_THE_NETWORK: Final[Mapping[str, Any]] = {"compression": "zstd", "compression_level": 1}
 _ON_DISK: Final[Mapping[str, Any]] = {"compression": "none"}
 """Compressing saves some 150 MB for each second that it takes, less than a disk writes and more than a network carries."""
+_PART_BYTES: Final = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,13 @@ class RowFileStore:
                 self.filesystem.delete_dir(path)
         except OSError as error:
             raise StorageUnavailable(f"{self._scheme}{path}: {error}") from error
+
+    def write_requests(self, size_bytes: int) -> int:
+        """Requests to the bucket that storing a file of so many bytes makes; none in a directory.
+
+        Arrow stores every file as a multipart upload: one request to begin it, one for each 10 MiB, one to end it.
+        """
+        return 2 + max(1, -(-size_bytes // _PART_BYTES)) if self._scheme else 0
 
     def uri(self, key: RowFileKey) -> str:
         """Where a file is, for people."""

@@ -10,8 +10,10 @@ import click
 from rich.table import Table
 
 from seed_pipelines.adapters.manifest_files import load_file
+from seed_pipelines.adapters.row_files import RowFileStore
 from seed_pipelines.cli.console import console
-from seed_pipelines.domain import differences, window
+from seed_pipelines.cli.forecast import Forecast
+from seed_pipelines.domain import differences
 from seed_pipelines.domain.differences import Difference
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.plan import Plan
@@ -20,7 +22,6 @@ from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.planning import against_loaded
 
 _MANIFEST = click.argument("manifest", type=click.Path(path_type=Path))
-_SHOWN_SHARDS: Final = 20
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -33,22 +34,28 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 @click.option("--rows", "shown", default=5, show_default=True, help="Ids of rows to name for each kind of change.")
 @_JSON
 def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int, as_json: bool) -> None:
-    """Say what a run would do, without touching anything: rows, shards, window, and which rows would change."""
+    """Say what a run would do, without touching anything: rows, requests, cost, window, and which rows would change."""
     if against is not None and applied:
         raise click.UsageError("Choose --against or --applied.")
-    plan = plan_of(manifest, Settings())
+    settings = Settings()
+    plan = plan_of(manifest, settings)
     changes: Mapping[str, Difference] = {}
+    warning = None
     if against is not None:
-        changes = differences.between(plan_of(against, Settings()), plan)
+        old = plan_of(against, settings)
+        changes, warning = differences.between(old, plan), _unlike(old, plan)
     elif applied:
         changes = _against_loaded(plan)
+    found = forecast(plan, settings)
     if as_json:
-        click.echo(json.dumps({**_facts(plan), "changes": _changes(changes, differences.KEPT_IDS)}, indent=2))
+        facts = {**found.as_dict(), "changes": _changes(changes, differences.KEPT_IDS), "warning": warning}
+        click.echo(json.dumps(facts, indent=2))
         return
     out = console()
-    out.print(_summary(plan))
-    out.print(_entities(plan))
-    out.print(_shards(plan))
+    for table in found.tables():
+        out.print(table)
+    if warning:
+        out.print(f"warning: {warning}", soft_wrap=True)
     if against is not None or applied:
         out.print(_change_table(changes))
         for name, change in _changes(changes, shown).items():
@@ -66,6 +73,14 @@ def plan_of(path: Path, settings: Settings) -> Plan:
     return Plan.of(loaded.manifest, settings.catalogue)
 
 
+def forecast(plan: Plan, settings: Settings) -> Forecast:
+    """What a run of the plan would do and cost with these settings."""
+    budget = plan.manifest.budget
+    model = settings.catalogue.cost_models.model(None if budget is None else budget.cost_model_version)
+    row_files = RowFileStore(settings.data_url, endpoint_url=settings.s3_endpoint_url)
+    return Forecast.of(plan, model, row_files.write_requests, datetime.now(UTC))
+
+
 def _against_loaded(plan: Plan) -> Mapping[str, Difference]:
     from seed_pipelines.orchestration.instance import dagster_instance  # noqa: PLC0415  # Dagster takes seconds to import
     from seed_pipelines.orchestration.resources import SeedingFromSettings  # noqa: PLC0415  # likewise
@@ -75,54 +90,17 @@ def _against_loaded(plan: Plan) -> Mapping[str, Difference]:
     return against_loaded(services, plan)
 
 
-def _facts(plan: Plan) -> dict[str, Any]:
-    manifest, now = plan.manifest, datetime.now(UTC)
-    return {
-        "tenant": plan.dataset.tenant,
-        "environment": plan.dataset.environment,
-        "profile": plan.dataset.profile,
-        "mode": manifest.mode,
-        "manifest_hash": manifest.integrity.manifest_hash,
-        "window": f"{manifest.window.start_utc:%H:%M} to {manifest.window.end_utc:%H:%M} UTC",
-        "window_open_now": window.contains(manifest.window, now),
-        "window_opens_next_at": window.next_opening(manifest.window, now).isoformat(),
-        "rows": dict(plan.rows),
-        "total_rows": plan.total_rows,
-        "shards": [
-            {"shard": shard.key, "first_customer": shard.first_customer, "rows": dict(shard.rows)}
-            for shard in plan.shards
-        ],
-    }
-
-
-def _summary(plan: Plan) -> Table:
-    table = Table(title="plan", show_header=False, title_justify="left")
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _facts(plan).items():
-        if name not in ("rows", "shards"):
-            table.add_row(name, f"{value:,}" if type(value) is int else str(value))
-    return table
-
-
-def _entities(plan: Plan) -> Table:
-    table = Table("entity", "rows", "hangs on", "masked", title="rows per entity", title_justify="left")
-    for entity in plan.entities:
-        parent = "the tenant" if entity.of_tenant else entity.parent.name if entity.parent else ""
-        table.add_row(entity.name, f"{plan.rows[entity.name]:,}", parent, ", ".join(entity.pii_columns))
-    return table
-
-
-def _shards(plan: Plan) -> Table:
-    table = Table("shard", "customer indices", "rows of all entities", title="rows per shard", title_justify="left")
-    for shard in plan.shards[:_SHOWN_SHARDS]:
-        customers = f"{shard.first_customer:,} to {shard.end_customer - 1:,}"
-        table.add_row(shard.key, customers, f"{shard.total_rows:,}")
-    if len(plan.shards) > _SHOWN_SHARDS:
-        table.add_row("...", f"{len(plan.shards) - _SHOWN_SHARDS:,} shards more")
-    table.add_section()
-    table.add_row("all", "", f"{plan.total_rows:,}")
-    return table
+def _unlike(old: Plan, new: Plan) -> str | None:
+    """Why no row of one plan is one of the other; None where both are of one dataset."""
+    names = ("tenant", "environment", "profile")
+    pairs = zip(names, old.manifest.identity, new.manifest.identity, strict=True)
+    other = [f"{name} {before} against {after}" for name, before, after in pairs if before != after]
+    if not other:
+        return None
+    return (
+        f"This is another dataset, not another state of one ({'; '.join(other)}): ids and values derive from the tenant, "
+        "environment and profile, so that every row differs, and neither manifest replaces what the other one loads."
+    )
 
 
 def _changes(changes: Mapping[str, Difference], shown: int) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from pyarrow import fs
 
 from seed_pipelines.adapters.row_files import Provenance, RowFileKey, RowFileStore
 from seed_pipelines.errors import ParquetMismatch, StorageUnavailable
+from seed_pipelines_tests.fakes.bucket import forgetful_bucket
 
 KEY = RowFileKey("staging", "tenant-a", "default", "customers", "0000")
 SCHEMA = pa.schema([pa.field("id", pa.binary(2), nullable=False), pa.field("status", pa.string(), nullable=False)])
@@ -134,3 +135,17 @@ def test_deleting_a_dataset_takes_its_files_and_no_others(store: RowFileStore) -
 
 def test_uris_say_where_a_file_is() -> None:
     assert RowFileStore("s3://bucket/prefix").uri(KEY) == f"s3://bucket/prefix/{KEY.path}"
+
+
+@pytest.mark.parametrize("megabytes", [0, 11])
+def test_requests_to_a_bucket_are_counted_as_they_are_made(megabytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that a small file takes, and one of several parts; a directory takes none."""
+    for name, value in {"ACCESS_KEY_ID": "none", "SECRET_ACCESS_KEY": "none", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    schema, random = pa.schema([pa.field("id", pa.binary(16), nullable=False)]), np.random.default_rng(1)
+    batch = pa.RecordBatch.from_arrays([noise(random, 1 + megabytes * 65_536)], schema=schema)
+    with forgetful_bucket() as bucket:
+        store = RowFileStore("s3://bucket/prefix", endpoint_url=bucket.endpoint_url)
+        file = store.write(KEY, schema, [], [batch], MADE_FROM, tuple)
+        assert len(bucket.requests) == store.write_requests(file.size_bytes) == (4 if megabytes else 3)
+    assert RowFileStore("directory").write_requests(file.size_bytes) == 0

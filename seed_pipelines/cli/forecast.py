@@ -1,0 +1,156 @@
+"""What a run of a manifest would do and cost, as `seed-data plan` shows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, Final
+
+from rich.table import Table
+
+from seed_pipelines.domain import window
+from seed_pipelines.domain.cost_model import CostModel, Work
+from seed_pipelines.domain.plan import Plan
+from seed_pipelines.domain.workload import PieceKind, Workload, WriteRequests
+
+_SHOWN_SHARDS: Final = 20
+_HUNDREDTH: Final = Decimal("0.01")
+_WORDS: Final[Mapping[PieceKind, str]] = {
+    "masking_keys": "ask Vault Transit for the masking keys",
+    "generate": "generate and mask, into Parquet files",
+    "load": "load into PostgreSQL",
+}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would do where nothing is loaded yet, and what that costs."""
+
+    plan: Plan
+    workload: Workload
+    model: CostModel
+    now: datetime
+
+    @classmethod
+    def of(cls, plan: Plan, model: CostModel, write_requests: WriteRequests, now: datetime) -> "Forecast":
+        """The forecast of a plan by a cost model; `write_requests` are those of the place of the Parquet files."""
+        return cls(plan, Workload.of(plan, write_requests), model, now)
+
+    @property
+    def cost_cap(self) -> Decimal | None:
+        """Most that the run may cost, in reais; None where the manifest sets no cap."""
+        budget = self.plan.manifest.budget
+        return None if budget is None else budget.cost_cap_brl
+
+    def as_dict(self) -> dict[str, Any]:
+        """The forecast as JSON; amounts of money are decimal numbers as text."""
+        plan = self.plan
+        return {
+            **self._facts(),
+            "rows": dict(plan.rows),
+            "total_rows": plan.total_rows,
+            "shards": [
+                {"shard": shard.key, "first_customer": shard.first_customer, "rows": dict(shard.rows)}
+                for shard in plan.shards
+            ],
+            "requests": self._requests(),
+            "estimated_bytes": self.workload.total.bytes_written,
+            "cost": self._cost(),
+        }
+
+    def tables(self) -> tuple[Table, ...]:
+        """The forecast for people."""
+        return self._summary(), self._work(), self._entities(), self._shards()
+
+    def _facts(self) -> dict[str, Any]:
+        plan, manifest = self.plan, self.plan.manifest
+        return {
+            "tenant": plan.dataset.tenant,
+            "environment": plan.dataset.environment,
+            "profile": plan.dataset.profile,
+            "mode": manifest.mode,
+            "manifest_hash": manifest.integrity.manifest_hash,
+            "window": f"{manifest.window.start_utc:%H:%M} to {manifest.window.end_utc:%H:%M} UTC",
+            "window_open_now": window.contains(manifest.window, self.now),
+            "window_opens_next_at": window.next_opening(manifest.window, self.now).isoformat(),
+        }
+
+    def _requests(self) -> dict[str, int]:
+        return {
+            "vault_transit": self._of_kind("masking_keys").requests,
+            "parquet_files": self._of_kind("generate").requests,
+            "application_stubs": 0,
+        }
+
+    def _cost(self) -> dict[str, Any]:
+        total, cap = self.workload.cost(self.model), self.cost_cap
+        return {
+            "model": self.model.version,
+            "total_brl": str(total),
+            "cap_brl": None if cap is None else str(cap),
+            "share_of_cap_pct": None if not cap else str(_share(total, cap)),
+            "within_cap": cap is None or total <= cap,
+        }
+
+    def _of_kind(self, kind: PieceKind) -> Work:
+        return sum((work for _, work in self.workload.of_kind(kind)), Work())
+
+    def _summary(self) -> Table:
+        table = Table(title="plan", show_header=False, title_justify="left")
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        total, cap = self.workload.cost(self.model), self.cost_cap
+        for name, value in self._facts().items():
+            table.add_row(name, str(value))
+        table.add_row("total_rows", f"{self.plan.total_rows:,}")
+        table.add_row("cost", f"{total} BRL by cost model {self.model.version}{_against(total, cap)}")
+        return table
+
+    def _work(self) -> Table:
+        title = "work, where nothing is loaded yet (bytes are estimated from measured sizes of rows)"
+        table = Table("what", "pieces", "rows", "requests", "bytes", "BRL", title=title, title_justify="left")
+        for kind, words in _WORDS.items():
+            pieces = list(self.workload.of_kind(kind))
+            cost = sum((self.model.cost(work) for _, work in pieces), Decimal(0))
+            table.add_row(words, f"{len(pieces):,}", *_counts(self._of_kind(kind)), str(cost))
+        table.add_row("call the application's stubs: none is called yet", "0", *_counts(Work()), "0")
+        table.add_section()
+        total = self.workload
+        table.add_row("all", f"{len(total.pieces):,}", *_counts(total.total), str(total.cost(self.model)))
+        return table
+
+    def _entities(self) -> Table:
+        table = Table("entity", "rows", "hangs on", "masked", title="rows per entity", title_justify="left")
+        for entity in self.plan.entities:
+            parent = "the tenant" if entity.of_tenant else entity.parent.name if entity.parent else ""
+            table.add_row(entity.name, f"{self.plan.rows[entity.name]:,}", parent, ", ".join(entity.pii_columns))
+        return table
+
+    def _shards(self) -> Table:
+        shards = self.plan.shards
+        table = Table("shard", "customer indices", "rows of all entities", title="rows per shard", title_justify="left")
+        for shard in shards[:_SHOWN_SHARDS]:
+            customers = f"{shard.first_customer:,} to {shard.end_customer - 1:,}"
+            table.add_row(shard.key, customers, f"{shard.total_rows:,}")
+        if len(shards) > _SHOWN_SHARDS:
+            table.add_row("...", f"{len(shards) - _SHOWN_SHARDS:,} shards more")
+        table.add_section()
+        table.add_row("all", "", f"{self.plan.total_rows:,}")
+        return table
+
+
+def _counts(work: Work) -> tuple[str, str, str]:
+    return f"{work.rows:,}", f"{work.requests:,}", f"{work.bytes_written:,}"
+
+
+def _share(total: Decimal, cap: Decimal) -> Decimal:
+    return (100 * total / cap).quantize(_HUNDREDTH, rounding=ROUND_CEILING)
+
+
+def _against(total: Decimal, cap: Decimal | None) -> str:
+    if cap is None:
+        return "; the manifest sets no cap"
+    if total > cap:
+        return f", MORE than the cap of {cap} BRL: the run would be refused (budget_exceeded)"
+    share = f"{_share(total, cap)} % of" if cap else "within"
+    return f", {share} the cap of {cap} BRL"
