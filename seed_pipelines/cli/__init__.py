@@ -2,11 +2,13 @@
 
 import json
 import signal
+import sys
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
+from seed_pipelines.cli.without_pandas import without_pandas
 from seed_pipelines.errors import Interrupted, SeedError
 
 _MODULES: Final = {
@@ -27,6 +29,26 @@ _MODULES: Final = {
 }
 """Command -> the module whose COMMANDS has it, imported when it is asked for: Dagster alone takes seconds."""
 
+_WORDS: Final = {
+    "validate": "Check manifests: files, or folders of <environment>/<tenant>[.<profile>].yaml.",
+    "seal": "Write each manifest's hash into its integrity.manifest_hash, and print it.",
+    "plan": "Say what a run would do, without touching anything",
+    "show": "Print single rows, masked, straight from the manifest",
+    "up": "Start and provision PostgreSQL, OpenBao and the S3 emulator.",
+    "down": "End the servers of the local stack.",
+    "status": "Ask every server of the local stack.",
+    "env": "Print the variables of the local stack for a shell",
+    "purge": "Remove a loaded dataset: rows, checkpoints and Parquet files.",
+    "migrate": "Bring a database up to the published schema and note its environment.",
+    "register": "Make a tenant known in a database and say who may act for it.",
+    "ui": "Run Dagster's webserver and daemon on the local stack until Ctrl-C or SIGTERM",
+    "pools": "Limit each tenant to one step at a time in the Dagster instance.",
+}
+"""Command -> how its help begins: what `--help` shows without importing any of them."""
+
+_LIGHT: Final = ("validate", "seal", "plan", "show")
+"""Commands that would spend most of their time on imports."""
+
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
@@ -37,6 +59,16 @@ class _Commands(click.Group):
             return None
         commands: tuple[click.Command, ...] = import_module(f"{__name__}.{_MODULES[cmd_name]}").COMMANDS
         return next(command for command in commands if command.name == cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _WORDS[name].rstrip(".")) for name in self.list_commands(ctx)])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run as a program: the rest of the process is for this command alone."""
+        if len(sys.argv) > 1 and sys.argv[1] in _LIGHT:
+            without_pandas()
+        return super().__call__(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -9,17 +9,14 @@ from typing import Any, Final
 import click
 from rich.table import Table
 
-from seed_pipelines.adapters.manifest_files import load_file
 from seed_pipelines.adapters.row_files import RowFileStore
 from seed_pipelines.cli.console import console
 from seed_pipelines.cli.forecast import Forecast
+from seed_pipelines.cli.manifest_plan import plan_of
 from seed_pipelines.domain import differences
 from seed_pipelines.domain.differences import Difference
-from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.plan import Plan
-from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.planning import against_loaded
 
 _MANIFEST = click.argument("manifest", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -67,12 +64,6 @@ def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int
 COMMANDS: Final = (plan_command,)
 
 
-def plan_of(path: Path, settings: Settings) -> Plan:
-    """The plan of the manifest in a file; whatever is wrong with it is raised."""
-    loaded = load_file(path, settings.catalogue, ENTITIES)
-    return Plan.of(loaded.manifest, settings.catalogue)
-
-
 def forecast(plan: Plan, settings: Settings) -> Forecast:
     """What a run of the plan would do and cost with these settings."""
     budget = plan.manifest.budget
@@ -82,8 +73,11 @@ def forecast(plan: Plan, settings: Settings) -> Forecast:
 
 
 def _against_loaded(plan: Plan) -> Mapping[str, Difference]:
-    from seed_pipelines.orchestration.instance import dagster_instance  # noqa: PLC0415  # Dagster takes seconds to import
-    from seed_pipelines.orchestration.resources import SeedingFromSettings  # noqa: PLC0415  # likewise
+    # Dagster takes seconds to import, and a plan without a database needs neither.
+    from seed_pipelines.local.environment import use_local_stack  # noqa: PLC0415
+    from seed_pipelines.orchestration.instance import dagster_instance  # noqa: PLC0415
+    from seed_pipelines.orchestration.resources import SeedingFromSettings  # noqa: PLC0415
+    from seed_pipelines.seeding.planning import against_loaded  # noqa: PLC0415
 
     use_local_stack()
     services = SeedingFromSettings(Settings()).services(plan.dataset.environment, dagster_instance())

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from seed_pipelines.adapters.vault import TransitKeys
 from seed_pipelines.cli.console import console
-from seed_pipelines.cli.plan import plan_of
+from seed_pipelines.cli.manifest_plan import plan_of
 from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.masking import Masker, MaskingKeys
 from seed_pipelines.domain.masking_keys import masking_keys

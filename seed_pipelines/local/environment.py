@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from seed_pipelines.errors import StackUnavailable
+from seed_pipelines.local.logins import APP, DAGSTER, OPERATOR, SERVICE, database_of
 from seed_pipelines.local.paths import StackPaths
-from seed_pipelines.local.postgres_provisioning import APP, DAGSTER, OPERATOR, SERVICE, database_of
 from seed_pipelines.local.s3_server import REGION
 from seed_pipelines.local.stack import LocalStack
-from seed_pipelines.local.vault_provisioning import MOUNT_TEMPLATE
+from seed_pipelines.local.vault_server import MOUNT_TEMPLATE
 
 Subject = Literal["operator", "service"]
 

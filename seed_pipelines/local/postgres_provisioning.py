@@ -11,23 +11,13 @@ from seed_pipelines.adapters.postgres.migrations import migrate
 from seed_pipelines.adapters.postgres.tenants import Tenant, grant_role, register_tenant
 from seed_pipelines.contract_files import contract_file
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
+from seed_pipelines.local.logins import APP, DAGSTER, MIGRATOR, OPERATOR, SERVICE, database_of
 from seed_pipelines.local.manifest_tenants import NamedTenant
 from seed_pipelines.local.passwords import read_passwords, write_passwords
 from seed_pipelines.local.postgres_server import PORT, SUPERUSER, PostgresServer
 
-APP: Final = "seed_app"
-SERVICE: Final = "seed_service"
-OPERATOR: Final = "seed_operator"
-DAGSTER: Final = "dagster"
-MIGRATOR: Final = "seed_migrator"
-
 _OWNER: Final = "seed_owner"
 _RUN_LOGINS: Final = (APP, SERVICE, OPERATOR, DAGSTER)
-
-
-def database_of(environment: str) -> str:
-    """Name the database of an environment; the argument may be a placeholder."""
-    return f"seed_{environment}"
 
 
 def provision(server: PostgresServer, tenants: Iterable[NamedTenant]) -> None:

@@ -13,7 +13,6 @@ from typing import ClassVar, Final
 from urllib.parse import quote
 
 import psutil
-import psycopg
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from seed_pipelines.errors import StackUnavailable
@@ -98,6 +97,8 @@ class PostgresServer(RecordedServer):
 
     def healthy(self) -> bool:
         """Whether the recorded process serves the data directory and answers."""
+        import psycopg  # noqa: PLC0415 # slow to import, and a stack that is only found needs none
+
         child = self.record.running()
         if child is None or _process_in(self.data / "postmaster.pid") != child.pid:
             return False

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.children import Child, serve, start, stop
 from seed_pipelines.local.paths import write_private
@@ -61,6 +57,9 @@ class S3Server(RecordedServer):
 
     def client(self) -> "S3Client":
         """Connect with the stack's credentials."""
+        import boto3  # noqa: PLC0415 # slow to import, and a stack that is only found needs none
+        from botocore.config import Config  # noqa: PLC0415 # likewise
+
         known = self._credentials()
         return boto3.client(
             "s3",
@@ -79,6 +78,8 @@ class S3Server(RecordedServer):
 
     def healthy(self) -> bool:
         """Whether the recorded process serves its port and the bucket, with versions and object lock."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 # as in `client`
+
         if not self._answers():
             return False
         client = self.client()
@@ -101,6 +102,8 @@ class S3Server(RecordedServer):
         Both are set again where they are missing: the emulator writes a bucket's settings only when it is asked
         to end, so a killed one comes back with its objects and without them.
         """
+        from botocore.exceptions import ClientError  # noqa: PLC0415 # as in `client`
+
         client = self.client()
         if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
             client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
@@ -140,6 +143,8 @@ class S3Server(RecordedServer):
         return start(self.record, [str(self.emulator)], log=self.log, environment=environment, cwd=self.data, port=port)
 
     def _answers(self) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 # as in `client`
+
         child = self.record.running()
         if child is None or not child.listens():
             return False

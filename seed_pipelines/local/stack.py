@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 from filelock import FileLock, Timeout
 
 from seed_pipelines.errors import StackUnavailable
-from seed_pipelines.local import postgres_provisioning, vault_provisioning
 from seed_pipelines.local.children import Record
 from seed_pipelines.local.manifest_tenants import NamedTenant, named_tenants
 from seed_pipelines.local.paths import StackPaths, write_private
@@ -113,6 +112,9 @@ class LocalStack:
 
     def up(self, purpose: Purpose) -> StackStatus:
         """Start and provision what is not yet; raises StackUnavailable, or MaskingKeyChanged for another key file."""
+        # Alembic and its like are slow to import, and only this needs them: whoever finds a running stack does not.
+        from seed_pipelines.local import postgres_provisioning, vault_provisioning  # noqa: PLC0415
+
         material = vault_provisioning.read_material(purpose.pii_key_file) if purpose.pii_key_file else None
         if not purpose.manifests_dir.is_dir():
             raise StackUnavailable(

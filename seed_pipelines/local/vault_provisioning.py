@@ -20,8 +20,7 @@ from seed_pipelines.errors import MaskingKeyChanged, StackUnavailable
 from seed_pipelines.local.manifest_tenants import NamedTenant
 from seed_pipelines.local.paths import StackPaths, write_private
 from seed_pipelines.local.transit_import import import_key
-
-MOUNT_TEMPLATE: Final = "seeds/{environment}/{tenant}"
+from seed_pipelines.local.vault_server import MOUNT_TEMPLATE
 
 _POLICY_NAME: Final = "seed-pipelines"
 _POLICY: Final = 'path "seeds/+/+/hmac/pii-*" {\n  capabilities = ["update"]\n}\n'

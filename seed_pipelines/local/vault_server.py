@@ -17,6 +17,9 @@ from seed_pipelines.local.children import Child, free_port, serve, start, stop, 
 from seed_pipelines.local.paths import write_private
 from seed_pipelines.local.server import RecordedServer
 
+MOUNT_TEMPLATE: Final = "seeds/{environment}/{tenant}"
+"""Where a tenant's keys are."""
+
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
 _REQUEST_SECONDS: Final = 10.0

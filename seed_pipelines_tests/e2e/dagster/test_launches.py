@@ -8,7 +8,7 @@ import sys
 import psycopg
 import pytest
 
-from seed_pipelines.local.postgres_provisioning import database_of
+from seed_pipelines.local.logins import database_of
 from seed_pipelines.local.postgres_server import SUPERUSER
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
 from seed_pipelines_tests.e2e.dagster.conftest import BANK_ACCOUNTS, CLOSED, CUSTOMERS, ONE_SHARD, THREE_SHARDS
