@@ -29,7 +29,8 @@ SeedError
 ├── LimitRefusal                 exit 5
 │   ├── OutsideWindow            409 outside_window
 │   ├── QueuePending             429 queue_pending
-│   └── QueueExpired             429 queue_expired
+│   ├── QueueExpired             429 queue_expired
+│   └── BudgetExceeded           429 budget_exceeded
 ├── Stopped                      exit 130
 │   └── Interrupted              409 interrupted
 └── AccessRefusal                exit 6
@@ -278,6 +279,13 @@ class QueueExpired(LimitRefusal):
 
     code = "queue_expired"
     title = "The queue entry expired"
+
+
+class BudgetExceeded(LimitRefusal):
+    """The run would cost, or go on to cost, more than its manifest allows."""
+
+    code = "budget_exceeded"
+    title = "The budget does not cover the run"
 
 
 class Stopped(SeedError):

@@ -1,6 +1,6 @@
 """What a run of a manifest would do and cost, as `seed-data plan` shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -10,10 +10,13 @@ from rich.table import Table
 
 from seed_pipelines.domain import window
 from seed_pipelines.domain.cost_model import CostModel, Work
+from seed_pipelines.domain.duration import Duration, PastWork, estimate
 from seed_pipelines.domain.plan import Plan
 from seed_pipelines.domain.workload import PieceKind, Workload, WriteRequests
 
 _SHOWN_SHARDS: Final = 20
+_FAR: Final = 3
+"""Times the size of past work from which an estimate is said to be stretched."""
 _HUNDREDTH: Final = Decimal("0.01")
 _WORDS: Final[Mapping[PieceKind, str]] = {
     "masking_keys": "ask Vault Transit for the masking keys",
@@ -30,11 +33,25 @@ class Forecast:
     workload: Workload
     model: CostModel
     now: datetime
+    duration: Duration | str
+    """Why it is not known, where it is not."""
 
     @classmethod
-    def of(cls, plan: Plan, model: CostModel, write_requests: WriteRequests, now: datetime) -> "Forecast":
-        """The forecast of a plan by a cost model; `write_requests` are those of the place of the Parquet files."""
-        return cls(plan, Workload.of(plan, write_requests), model, now)
+    def of(
+        cls,
+        plan: Plan,
+        model: CostModel,
+        write_requests: WriteRequests,
+        now: datetime,
+        past: Sequence[PastWork] | str,
+    ) -> "Forecast":
+        """The forecast of a plan by a cost model; `write_requests` are those of the place of the Parquet files.
+
+        `past` is the work of the environment's past runs, or why it is not known.
+        """
+        workload = Workload.of(plan, write_requests)
+        duration = f"unknown: {past}" if isinstance(past, str) else estimate(workload, past)
+        return cls(plan, workload, model, now, duration)
 
     @property
     def cost_cap(self) -> Decimal | None:
@@ -56,6 +73,7 @@ class Forecast:
             "requests": self._requests(),
             "estimated_bytes": self.workload.total.bytes_written,
             "cost": self._cost(),
+            "duration": self._duration(),
         }
 
     def tables(self) -> tuple[Table, ...]:
@@ -92,6 +110,17 @@ class Forecast:
             "within_cap": cap is None or total <= cap,
         }
 
+    def _duration(self) -> dict[str, Any]:
+        known = self.duration
+        if isinstance(known, str):
+            return {"seconds": None, "unknown_because": known.removeprefix("unknown: ")}
+        return {
+            "seconds": round(known.seconds, 1),
+            "past_pieces": known.past_pieces,
+            "newest_past_piece_at": known.newest.isoformat(),
+            "most_stretched": round(known.most_stretched, 1),
+        }
+
     def _of_kind(self, kind: PieceKind) -> Work:
         return sum((work for _, work in self.workload.of_kind(kind)), Work())
 
@@ -104,6 +133,7 @@ class Forecast:
             table.add_row(name, str(value))
         table.add_row("total_rows", f"{self.plan.total_rows:,}")
         table.add_row("cost", f"{total} BRL by cost model {self.model.version}{_against(total, cap)}")
+        table.add_row("duration", _in_words(self.duration))
         return table
 
     def _work(self) -> Table:
@@ -137,6 +167,18 @@ class Forecast:
         table.add_section()
         table.add_row("all", "", f"{self.plan.total_rows:,}")
         return table
+
+
+def _in_words(duration: Duration | str) -> str:
+    if isinstance(duration, str):
+        return duration
+    stretched = ""
+    if duration.most_stretched > _FAR:
+        stretched = f"; the plan's pieces are up to {duration.most_stretched:,.0f} times as large as those"
+    return (
+        f"about {duration.seconds:,.1f} s, by {duration.past_pieces:,} pieces of past runs in this environment, "
+        f"the newest of {duration.newest:%Y-%m-%dT%H:%MZ}{stretched}"
+    )
 
 
 def _counts(work: Work) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
 """`seed-data plan`: what a run would do, before anything runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +15,13 @@ from seed_pipelines.cli.forecast import Forecast
 from seed_pipelines.cli.manifest_plan import plan_of
 from seed_pipelines.domain import differences
 from seed_pipelines.domain.differences import Difference
+from seed_pipelines.domain.duration import PastWork
 from seed_pipelines.domain.plan import Plan
+from seed_pipelines.domain.workload import cost_model_of
+from seed_pipelines.errors import SeedError
 from seed_pipelines.orchestration.settings import Settings
 
+_CONNECT_SECONDS: Final = 3
 _MANIFEST = click.argument("manifest", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -34,6 +38,7 @@ def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int
     """Say what a run would do, without touching anything: rows, requests, cost, window, and which rows would change."""
     if against is not None and applied:
         raise click.UsageError("Choose --against or --applied.")
+    away = _stack_used()
     settings = Settings()
     plan = plan_of(manifest, settings)
     changes: Mapping[str, Difference] = {}
@@ -43,7 +48,7 @@ def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int
         changes, warning = differences.between(old, plan), _unlike(old, plan)
     elif applied:
         changes = _against_loaded(plan)
-    found = forecast(plan, settings)
+    found = forecast(plan, settings, away or _past_work(plan.dataset.environment, settings))
     if as_json:
         facts = {**found.as_dict(), "changes": _changes(changes, differences.KEPT_IDS), "warning": warning}
         click.echo(json.dumps(facts, indent=2))
@@ -64,12 +69,36 @@ def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int
 COMMANDS: Final = (plan_command,)
 
 
-def forecast(plan: Plan, settings: Settings) -> Forecast:
-    """What a run of the plan would do and cost with these settings."""
-    budget = plan.manifest.budget
-    model = settings.catalogue.cost_models.model(None if budget is None else budget.cost_model_version)
+def forecast(plan: Plan, settings: Settings, past: Sequence[PastWork] | str) -> Forecast:
+    """What a run of the plan would do and cost with these settings; `past` is that of its environment."""
     row_files = RowFileStore(settings.data_url, endpoint_url=settings.s3_endpoint_url)
-    return Forecast.of(plan, model, row_files.write_requests, datetime.now(UTC))
+    return Forecast.of(
+        plan, cost_model_of(plan.manifest, settings.catalogue), row_files.write_requests, datetime.now(UTC), past
+    )
+
+
+def _stack_used() -> str | None:
+    """Use the local stack where no database is configured; why not, where it is not up."""
+    from seed_pipelines.local.environment import use_local_stack  # noqa: PLC0415 # `show` and `plan` alone need it
+
+    try:
+        use_local_stack()
+    except SeedError as error:
+        return error.detail
+    return None
+
+
+def _past_work(environment: str, settings: Settings) -> Sequence[PastWork] | str:
+    """How long past work of an environment took; why that is not known, where its database does not say."""
+    # A database driver takes a tenth of a second to import, and a plan without a database needs none.
+    from seed_pipelines.adapters.postgres.budget_entries import BudgetLedger  # noqa: PLC0415
+    from seed_pipelines.adapters.postgres.database import Database  # noqa: PLC0415
+
+    url = settings.control_database_url.replace("{environment}", environment)
+    try:
+        return BudgetLedger(Database(url, connect_timeout=_CONNECT_SECONDS)).past_work(environment)
+    except SeedError as error:
+        return error.detail
 
 
 def _against_loaded(plan: Plan) -> Mapping[str, Difference]:

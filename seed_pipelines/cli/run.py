@@ -69,8 +69,8 @@ def seed_data(**options: Any) -> None:
     """Generate, mask, load, check and report the synthetic data of one manifest.
 
     Exit codes: 0 done; 2 validation, tenant mismatch, drift, another manifest under the key, or failed checks; 3 lease
-    held, too many runs, or the key's run at work; 4 a needed service is away; 5 outside the window, or waiting in the
-    queue; 6 row level security, tenant or role; 130 interrupted. The reason is on stderr as Problem Details.
+    held, too many runs, or the key's run at work; 4 a needed service is away; 5 outside the window, waiting in the queue,
+    or over budget; 6 row level security, tenant or role; 130 interrupted. The reason is on stderr as Problem Details.
     """
     try:
         outcome = _seed(**options)

@@ -8,7 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, Literal
 
+from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.cost_model import CostModel, Work
+from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import fields_of
 from seed_pipelines.domain.plan import Plan, Shard
 
@@ -67,6 +69,11 @@ class Workload:
     def cost(self, model: CostModel) -> Decimal:
         """What the pieces cost together, in reais: each is rounded up by itself, as in the ledger."""
         return sum((model.cost(work) for work in self.pieces.values()), Decimal(0))
+
+
+def cost_model_of(manifest: Manifest, catalogue: Catalogue) -> CostModel:
+    """The prices that a valid manifest is reckoned by: those that its budget names, or the newest ones."""
+    return catalogue.cost_models.model(None if manifest.budget is None else manifest.budget.cost_model_version)
 
 
 def keys_piece(shard: Shard) -> Piece:

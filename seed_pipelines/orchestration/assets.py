@@ -20,6 +20,8 @@ from seed_pipelines.orchestration.manifest_jobs import (
 )
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.steps import seed_step
+from seed_pipelines.seeding import budget
+from seed_pipelines.seeding.budget import Expenses
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.reporting import shard_report, summarize
@@ -62,6 +64,13 @@ def _asset(
     return decorator
 
 
+def _paid(context: dg.AssetExecutionContext, spent: Expenses) -> dict[str, Any]:
+    """What the seed run has cost so far, with a warning in the log once little is left."""
+    if spent.warning is not None:
+        context.log.warning(spent.warning)
+    return presentation.paid(spent)
+
+
 def _validated_manifest(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition:
     @_asset(
         job,
@@ -100,13 +109,13 @@ def _entity(job: ManifestJob, seeding: Seeding, entity: Entity, upstream: str) -
                 if entity.name not in shard.rows:
                     context.add_asset_metadata(presentation.elsewhere(step.session), partition_key=shard.key)
                     continue
+                budget.afford_generation(step.session, entity, shard)
                 started = time.perf_counter()
                 file = generate(step.session, entity, shard)
                 seconds = time.perf_counter() - started
-                context.add_asset_metadata(
-                    presentation.generated(step.session, entity, shard, file, seconds),
-                    partition_key=shard.key,
-                )
+                spent = budget.charge_generation(step.session, entity, shard, file, seconds)
+                made = presentation.generated(step.session, entity, shard, file, seconds)
+                context.add_asset_metadata(made | _paid(context, spent), partition_key=shard.key)
         return dg.MaterializeResult()
 
     return rows
@@ -127,10 +136,13 @@ def _database(job: ManifestJob, seeding: Seeding, entities: Sequence[str]) -> dg
     def database(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with seed_step(context, job, seeding, DATABASE) as step:
             for shard in step.shards:
+                budget.afford_load(step.session, shard)
                 started = time.perf_counter()
                 loaded = load(step.session, shard)
                 seconds = time.perf_counter() - started
-                context.add_asset_metadata(presentation.loaded(step.session, loaded, seconds), partition_key=shard.key)
+                spent = budget.charge_load(step.session, shard, loaded, seconds)
+                there = presentation.loaded(step.session, loaded, seconds)
+                context.add_asset_metadata(there | _paid(context, spent), partition_key=shard.key)
         return dg.MaterializeResult()
 
     return database

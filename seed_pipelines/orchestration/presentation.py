@@ -13,6 +13,7 @@ from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.orchestration import metadata_tables
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.seeding.budget import Expenses
 from seed_pipelines.seeding.loading import ShardLoad
 from seed_pipelines.seeding.rehearsal import Rehearsal
 from seed_pipelines.seeding.reporting import DatasetSummary
@@ -135,6 +136,16 @@ def loaded(session: Session, load: ShardLoad, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "tenant_id": str(session.tenant.tenant_id),
         "fencing token": session.lease.token,
+    }
+
+
+def paid(spent: Expenses) -> dict[str, Any]:
+    """What the seed run has cost when a piece of its work is done."""
+    cap = "none" if spent.cap_brl is None else f"{spent.cap_brl} BRL"
+    return {
+        "cost so far": f"{spent.cost_brl} BRL",
+        "cost cap": cap,
+        **({"budget": spent.warning} if spent.warning else {}),
     }
 
 

@@ -25,6 +25,7 @@ from seed_pipelines.orchestration.runs import (
 )
 from seed_pipelines.orchestration.schedules import stamp
 from seed_pipelines.seeding.answer import succeed
+from seed_pipelines.seeding.budget import charge_keys
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
 from seed_pipelines.seeding.services import Services
@@ -57,6 +58,7 @@ def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -
         raise
     try:
         with held(session):
+            charge_keys(session, shards[0])
             yield Step(session, shards)
             if step == last_step(job, context.run):
                 _finish(context, session, len(shards))

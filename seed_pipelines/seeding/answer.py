@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seed_pipelines.errors import ChecksFailed
+from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.rehearsal import Rehearsal
 from seed_pipelines.seeding.reporting import summarize
 from seed_pipelines.seeding.seed_run import Session
@@ -45,6 +46,7 @@ def seed_answer(session: Session, problem: Mapping[str, Any] | None = None) -> d
         **({"window_overridden_because": overridden} if overridden else {}),
         "shards_loaded": summary.shards_loaded,
         "shards_planned": summary.shards_planned,
+        **{name: value for name, value in expenses(session).as_dict().items() if value is not None},
         "planned_rows": dict(session.plan.rows),
         "rows": dict(summary.rows),
         "roots": dict(summary.roots),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.domain import window
@@ -9,6 +10,7 @@ from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.ids import dataset_tag
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.errors import (
+    BudgetExceeded,
     CanaryOutOfScope,
     Forbidden,
     ManifestInvalid,
@@ -87,6 +89,18 @@ def inside_window(manifest: Manifest, now: datetime, override: str | None, roles
         raise Forbidden("Only a seed-admin may override the window.", required=[ADMIN])
     if not override.strip():
         raise RequestInvalid("The override of the window needs a reason.")
+
+
+def within_budget(manifest: Manifest, cost: Decimal) -> None:
+    """A run from nothing costs no more than the manifest's cap; BudgetExceeded."""
+    budget = manifest.budget
+    if budget is not None and cost > budget.cost_cap_brl:
+        raise BudgetExceeded(
+            f"The plan costs about {cost} BRL, the manifest allows {budget.cost_cap_brl} BRL: nothing was drawn. "
+            "`seed-data plan` shows what costs what.",
+            needed_brl=str(cost),
+            cost_cap_brl=str(budget.cost_cap_brl),
+        )
 
 
 def no_drift(manifest: Manifest, checkpoints: Iterable[ShardCheckpoint]) -> None:

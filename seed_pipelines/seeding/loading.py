@@ -28,6 +28,8 @@ class ShardLoad:
     rows: Mapping[str, int]
     left_alone: bool
     """The database already held these very rows."""
+    by_this_run: bool = True
+    """Whether this seed run put them there, be it before it was tried again."""
 
 
 def load(session: Session, shard: Shard) -> ShardLoad:
@@ -36,7 +38,8 @@ def load(session: Session, shard: Shard) -> ShardLoad:
     files = {entity.name: _fitting_file(session, entity, shard) for entity in plan.entities_of(shard)}
     checkpoints = _checkpoints(session)
     if session.manifest.mode not in _REWRITING_MODES and _is_loaded(session, shard, files, checkpoints):
-        return ShardLoad(shard.key, shard.rows, left_alone=True)
+        own = any((c.shard_key, c.seed_run_id) == (shard.key, session.run.seed_run_id) for c in checkpoints)
+        return ShardLoad(shard.key, shard.rows, left_alone=True, by_this_run=own)
     carried = _carried(session, shard, checkpoints)
     emptied = _named(checkpoints) - frozenset(plan.rows)
     tables = [

@@ -7,6 +7,7 @@ from typing import Any
 from seed_pipelines.domain.dataset import GENERATOR_VERSION
 from seed_pipelines.domain.digest import dataset_digest, merkle_root
 from seed_pipelines.domain.plan import Shard
+from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.checking import check
 from seed_pipelines.seeding.doctor import Diagnosis
 from seed_pipelines.seeding.seed_run import Session
@@ -32,7 +33,9 @@ class DatasetSummary:
 
 def check_and_record(session: Session, shard: Shard, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
     """Check a loaded shard and record what was found; the report says whether it passed. For `diagnosis` see `check`."""
+    began = session.services.clock()
     results = check(session, shard, diagnosis)
+    seconds = (session.services.clock() - began).total_seconds()
     digests = next(result.facts for result in results if result.name == "digests_equal")
     report = {
         "seed_run_id": str(session.run.seed_run_id),
@@ -47,6 +50,8 @@ def check_and_record(session: Session, shard: Shard, diagnosis: Diagnosis | None
         "window_overridden_because": session.window_overridden_because,
         "rows": dict(shard.rows),
         "roots": {name: roots["database"] for name, roots in digests.items()},
+        "budget": expenses(session).as_dict(),
+        "check_seconds": seconds,
         "checks": [result.as_dict() for result in results],
         "passed": all(result.passed for result in results),
     }

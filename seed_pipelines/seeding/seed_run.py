@@ -17,6 +17,7 @@ from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import Masker, MaskingKeys
 from seed_pipelines.domain.masking_keys import masking_keys
 from seed_pipelines.domain.plan import Plan
+from seed_pipelines.domain.workload import Workload, cost_model_of
 from seed_pipelines.errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
@@ -107,6 +108,8 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
         granted = roles if known is None or override is None else roles | {guards.ADMIN}
         guards.inside_window(manifest, services.clock(), override, granted)
     plan = Plan.of(manifest, services.catalogue)
+    workload = Workload.of(plan, services.row_files.write_requests)
+    guards.within_budget(manifest, workload.cost(cost_model_of(manifest, services.catalogue)))
     masker = Masker(_verified_keys(services, plan, tenant))
     target.verify_columns(plan.entities)
     return Admission(claim, tenant, plan, masker, subject, override)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
@@ -20,6 +21,7 @@ from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Stat
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
 from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.duration import PastWork
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.masking_keys import MaskingKeySource
 from seed_pipelines.domain.plan import IdRange
@@ -120,6 +122,15 @@ class ControlDatabase(Protocol):
     def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
         """Every dataset that is loaded, of all tenants, and whether it has expired by the clock of the database."""
 
+    def spending(self, seed_run_id: UUID) -> Spending:
+        """What a seed run has paid for so far."""
+
+    def charge(self, lease: Lease, entry: BudgetEntry) -> Spending:
+        """Enter a piece of work into the ledger, once; what the seed run has paid for then. LeaseLost."""
+
+    def past_work(self, environment: str) -> Sequence[PastWork]:
+        """How long past pieces of work of all tenants took."""
+
 
 class TargetDatabase(Protocol):
     """The tables that are seeded, reached by the data role under row level security."""
@@ -197,6 +208,9 @@ class RowFiles(Protocol):
 
     def read(self, key: RowFileKey, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of a file."""
+
+    def write_requests(self, size_bytes: int) -> int:
+        """Requests that storing a file of so many bytes makes."""
 
     def delete_dataset(self, environment: str, tenant: str, profile: str) -> None:
         """Remove every file of a dataset."""

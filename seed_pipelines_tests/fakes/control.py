@@ -3,16 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
 from seed_pipelines.adapters.postgres.isolation.attempt import Attempt, Examination
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.domain.duration import PastWork
 from seed_pipelines.errors import (
     ConcurrencyCap,
     DatabaseUnavailable,
@@ -45,6 +48,8 @@ class FakeControl:
     queue: list[int] = field(default_factory=list)
     expiries: list[DatasetExpiry] = field(default_factory=list)
     """What is loaded; a test says what has expired."""
+    ledger: dict[UUID, dict[str, BudgetEntry]] = field(default_factory=dict)
+    past: list[PastWork] = field(default_factory=list)
     heartbeats: int = 0
     interrupted_after: str = ""
     """The method after whose effect a Ctrl-C arrives, once."""
@@ -220,6 +225,19 @@ class FakeControl:
     def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
         self.ping()
         return tuple(self.expiries)
+
+    def spending(self, seed_run_id: UUID) -> Spending:
+        entries = self.ledger.get(seed_run_id, {})
+        return Spending(sum((entry.cost_brl for entry in entries.values()), Decimal(0)), frozenset(entries))
+
+    def charge(self, lease: Lease, entry: BudgetEntry) -> Spending:
+        if self.leases.get((lease.tenant_id, lease.environment)) != lease:
+            raise LeaseLost("Taken over.", token=lease.token)
+        self.ledger.setdefault(lease.seed_run_id, {}).setdefault(entry.piece, entry)
+        return self.spending(lease.seed_run_id)
+
+    def past_work(self, environment: str) -> Sequence[PastWork]:
+        return self.past
 
     def _interrupt(self, after: str) -> None:
         if self.interrupted_after == after:

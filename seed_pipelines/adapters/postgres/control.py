@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, BudgetLedger, Spending
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay, answer_of, answered, forget_keys, record_answer
@@ -15,6 +16,7 @@ from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, LeaseStore,
 from seed_pipelines.adapters.postgres.queue import Queue
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory
+from seed_pipelines.domain.duration import PastWork
 
 
 class PostgresControl:
@@ -26,6 +28,7 @@ class PostgresControl:
         self._runs = SeedRunStore(database)
         self._leases = LeaseStore(database, lease_ttl_seconds)
         self._queue = Queue(database)
+        self._ledger = BudgetLedger(database)
 
     def ping(self) -> None:
         """DatabaseUnavailable if the server does not answer."""
@@ -170,3 +173,15 @@ class PostgresControl:
     def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
         """Every dataset that is loaded, of all tenants, and whether it has expired by the clock of the database."""
         return dataset_expiries(self._database)
+
+    def spending(self, seed_run_id: UUID) -> Spending:
+        """What a seed run has paid for so far."""
+        return self._ledger.spending(seed_run_id)
+
+    def charge(self, lease: Lease, entry: BudgetEntry) -> Spending:
+        """Enter a piece of work into the ledger, once; what the seed run has paid for then. LeaseLost."""
+        return self._ledger.add(lease, entry)
+
+    def past_work(self, environment: str) -> Sequence[PastWork]:
+        """How long past pieces of work of all tenants took."""
+        return self._ledger.past_work(environment)

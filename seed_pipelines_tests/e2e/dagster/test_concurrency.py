@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from seed_pipelines.local.postgres_provisioning import database_of
+from seed_pipelines.local.logins import database_of
 from seed_pipelines.local.postgres_server import SUPERUSER
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
 from seed_pipelines_tests.e2e.dagster.conftest import CROWD, ONE_SHARD, PROGRAM, THREE_SHARDS

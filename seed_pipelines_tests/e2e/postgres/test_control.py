@@ -130,7 +130,8 @@ def test_the_control_login_may_not_register_tenants(stack: Server) -> None:
 
 def test_the_data_login_sees_no_tenants_roles_or_runs(stack: Server) -> None:
     """It has no rights on the control tables."""
-    for table in ("seed.tenant", "seed.role_grant", "seed.lease", "seed.seed_run", "seed.shard_report"):
+    control = ("tenant", "role_grant", "lease", "seed_run", "shard_report", "budget_entry")
+    for table in (f"seed.{name}" for name in control):
         with (
             psycopg.connect(stack.url("seed_app")) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege),

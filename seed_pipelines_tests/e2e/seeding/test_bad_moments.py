@@ -104,6 +104,10 @@ class InterruptedFiles:
             yield batch
             self.interrupt()
 
+    def write_requests(self, size_bytes: int) -> int:
+        """As the files do."""
+        return self.files.write_requests(size_bytes)
+
     def delete_dataset(self, environment: str, tenant: str, profile: str) -> None:
         """As the files do."""
         self.files.delete_dataset(environment, tenant, profile)

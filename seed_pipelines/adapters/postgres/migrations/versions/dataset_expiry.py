@@ -3,7 +3,7 @@
 from seed_pipelines.adapters.postgres.migrations.sql_file import run_sql_file
 
 revision = "0011_dataset_expiry"
-down_revision = "0009_admission"
+down_revision = "0010_budget"
 
 
 def upgrade() -> None:

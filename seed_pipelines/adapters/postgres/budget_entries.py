@@ -1,0 +1,126 @@
+"""The ledger of what seed runs did and cost; entries are added and never changed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from psycopg import sql
+
+from seed_pipelines.adapters.postgres.database import Connection, Database
+from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.domain.duration import PastWork
+from seed_pipelines.errors import LeaseLost
+
+_MOST_PAST_PIECES: Final = 2_000
+_MOST_PAST_RUNS: Final = 20
+
+_PAST_PIECES: Final = """
+SELECT kind, entity, rows, seconds, recorded_at
+FROM seed.budget_entry JOIN seed.seed_run USING (tenant_id, seed_run_id)
+WHERE environment = %(environment)s AND rows > 0 AND seconds > 0
+ORDER BY recorded_at DESC LIMIT %(pieces)s
+"""
+_PAST_CHECKS: Final = """
+SELECT 'check', '', (SELECT sum(value::bigint) FROM jsonb_each_text(report -> 'rows'))::bigint,
+    (report ->> 'check_seconds')::numeric, recorded_at
+FROM seed.shard_report JOIN seed.seed_run USING (tenant_id, seed_run_id)
+WHERE environment = %(environment)s AND (report ->> 'check_seconds')::numeric > 0
+ORDER BY recorded_at DESC LIMIT %(pieces)s
+"""
+_PAST_REMAINDERS: Final = """
+SELECT 'remainder', '', 0, greatest(0, extract(epoch FROM ended_at - started_at)
+    - (SELECT sum(seconds) FROM seed.budget_entry AS piece WHERE piece.seed_run_id = run.seed_run_id)
+    - (SELECT coalesce(sum((report ->> 'check_seconds')::numeric), 0) FROM seed.shard_report AS checked
+        WHERE checked.seed_run_id = run.seed_run_id)), ended_at
+FROM seed.seed_run AS run
+WHERE environment = %(environment)s AND status = 'succeeded'
+    AND EXISTS (SELECT FROM seed.budget_entry AS piece WHERE piece.seed_run_id = run.seed_run_id AND kind = 'load')
+ORDER BY ended_at DESC LIMIT %(runs)s
+"""
+
+
+@dataclass(frozen=True)
+class BudgetEntry:
+    """A piece of work that a seed run did, and its cost."""
+
+    piece: str
+    kind: str
+    entity: str
+    shard_key: str
+    rows: int
+    requests: int
+    bytes_written: int
+    seconds: Decimal
+    cost_brl: Decimal
+    cost_model_version: str
+
+
+_WRITTEN: Final = tuple(field.name for field in fields(BudgetEntry))
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a seed run has paid for so far."""
+
+    cost_brl: Decimal
+    pieces: frozenset[str]
+    """The names of its pieces."""
+
+
+class BudgetLedger:
+    """The ledger of one database."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    def spending(self, seed_run_id: UUID) -> Spending:
+        """What a seed run has paid for so far."""
+        with self._control.connection() as connection:
+            return _spending(connection, seed_run_id)
+
+    def add(self, lease: Lease, entry: BudgetEntry) -> Spending:
+        """Add an entry to the seed run that holds the lease, once; what the run has paid for then.
+
+        A piece that is there already is left as it is. LeaseLost if the token is no longer the current one.
+        """
+        names = sql.SQL(", ").join(map(sql.Identifier, _WRITTEN))
+        values = sql.SQL(", ").join(map(sql.Placeholder, _WRITTEN))
+        statement = sql.SQL(
+            "INSERT INTO seed.budget_entry (tenant_id, seed_run_id, fencing_token, {names})"
+            " VALUES (%(tenant_id)s, %(seed_run_id)s, %(token)s, {values})"
+            " ON CONFLICT (tenant_id, seed_run_id, piece) DO NOTHING"
+        ).format(names=names, values=values)
+        held_by = {"tenant_id": lease.tenant_id, "seed_run_id": lease.seed_run_id, "token": lease.token}
+        with self._control.connection() as connection:
+            _hold(connection, lease)
+            connection.execute(statement, {**asdict(entry), **held_by})
+            return _spending(connection, lease.seed_run_id)
+
+    def past_work(self, environment: str) -> Sequence[PastWork]:
+        """How long the newest pieces of work of all tenants took, and what else their runs took."""
+        wanted = {"environment": environment, "pieces": _MOST_PAST_PIECES, "runs": _MOST_PAST_RUNS}
+        with self._control.connection() as connection:
+            return [
+                PastWork(kind, entity, int(rows), float(seconds), at)
+                for query in (_PAST_PIECES, _PAST_CHECKS, _PAST_REMAINDERS)
+                for kind, entity, rows, seconds, at in connection.execute(query.encode(), wanted)
+            ]
+
+
+def _hold(connection: Connection, lease: Lease) -> None:
+    """Keep the lease from being taken over until the transaction ends; LeaseLost if it was."""
+    held = connection.execute(
+        "SELECT FROM seed.lease WHERE tenant_id = %s AND environment = %s AND token = %s FOR KEY SHARE",
+        [lease.tenant_id, lease.environment, lease.token],
+    )
+    if held.rowcount != 1:
+        raise LeaseLost(f"Token {lease.token} does not hold {lease.environment} any more.", token=lease.token)
+
+
+def _spending(connection: Connection, seed_run_id: UUID) -> Spending:
+    found = connection.execute(
+        "SELECT piece, cost_brl FROM seed.budget_entry WHERE seed_run_id = %s", [seed_run_id]
+    ).fetchall()
+    return Spending(sum((cost for _, cost in found), Decimal(0)), frozenset(piece for piece, _ in found))
