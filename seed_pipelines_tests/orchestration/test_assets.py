@@ -1,5 +1,6 @@
 """A manifest's job: its steps, how they end, and what each leaves behind."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.isolation.attempt import Attempt
+from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.domain.checks import CHECKS
 from seed_pipelines.errors import DatabaseUnavailable, ParquetMismatch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
@@ -136,6 +139,46 @@ def test_a_red_check_is_an_event_and_the_report_is_not_made(world: World, job: M
     (run,) = world.control.runs.values()
     assert run.status == "failed"
     assert world.control.reports[run.seed_run_id]["0000"]["passed"] is False
+
+
+def test_a_run_that_outspends_its_budget_stops_before_the_next_piece(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here prices rise in the middle of it; what was not begun has left nothing, and the lease is free."""
+    charge = world.control.charge
+
+    def dearer(lease: Lease, entry: BudgetEntry) -> Spending:
+        return charge(lease, replace(entry, cost_brl=10 * entry.cost_brl))
+
+    monkeypatch.setattr(world.control, "charge", dearer)
+    capped = manifest(in_catalogue=world.catalogue, budget={"cost_cap_brl": 0.02, "error_budget_pct": 1})
+    result = execute(world, job_of(world, capped))
+    refused = problem_of(result)
+    assert (refused["code"], refused["exit_code"]) == ("budget_exceeded", 5)
+    assert refused["piece"] == "generate/bank_accounts/0000"
+    (run,) = world.control.runs.values()
+    assert list(world.control.ledger[run.seed_run_id]) == ["masking_keys/0000", "generate/customers/0000"]
+    assert [path.parent.name for path in world.directory.rglob("*.parquet")] == ["customers"]
+    assert world.tables.rows == {}
+    assert run.status == "failed"
+    assert world.control.leases == {}
+
+
+def test_a_run_shows_its_cost_and_warns_when_little_is_left(world: World) -> None:
+    """On the asset that came to four fifths of the budget, and not on those before it."""
+    capped = manifest(in_catalogue=world.catalogue, budget={"cost_cap_brl": 0.0095, "error_budget_pct": 1})
+    result = execute(world, job_of(world, capped))
+    assert result.success
+    shown = {
+        event.asset_key.path[-1]: event.step_materialization_data.materialization.metadata
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key
+    }
+    (run,) = world.control.runs.values()
+    spent = world.control.spending(run.seed_run_id).cost_brl
+    assert shown["database"]["cost so far"].value == f"{spent} BRL"
+    assert shown["database"]["cost cap"].value == "0.0095 BRL"
+    assert [name for name, metadata in shown.items() if "budget" in metadata] == ["database"]
 
 
 def test_a_manifest_that_changed_on_disk_needs_a_reload(world: World) -> None:
