@@ -33,7 +33,7 @@ def show_command(entity: str, rows: tuple[int, ...], manifest: Path, as_json: bo
     wanted = next((found for found in plan.entities if found.name == entity), None)
     if wanted is None:
         raise RequestInvalid(f"{manifest} does not name {entity}; it names {', '.join(plan.rows)}.")
-    masker = Masker(_transit_keys(plan, settings))
+    masker = Masker(_transit_keys(plan, wanted, settings))
     found = [_row(plan, masker, wanted, row) for row in rows]
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -57,6 +57,6 @@ def _row(plan: Plan, masker: Masker, entity: Entity, number: int) -> dict[str, A
     return json_values(row)
 
 
-def _transit_keys(plan: Plan, settings: Settings) -> MaskingKeys:
+def _transit_keys(plan: Plan, entity: Entity, settings: Settings) -> MaskingKeys:
     transit = TransitKeys(settings.vault_addr, settings.read_vault_token, settings.vault_mount)
-    return masking_keys(transit, plan)
+    return masking_keys(transit, plan, (entity,))
