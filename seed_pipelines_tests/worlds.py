@@ -12,6 +12,7 @@ from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, manifest_hash, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
+from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.fakes import FakeControl, FakeKeys, FakeTables
@@ -21,6 +22,7 @@ IN_WINDOW = datetime(2025, 6, 1, 2, 0, tzinfo=UTC)
 TENANT = Tenant(uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example"), "tenant-a")
 OTHER_TENANT = Tenant(uuid5(NAMESPACE_DNS, "tenant-b.seed-pipelines.example"), "tenant-b")
 GENERATED = ENTITIES
+CALLER = Caller("00000000-0000-4000-8000-000000000001")
 
 
 def catalogue(rows_per_shard: int = 50_000, caps: int = 10_000_000) -> Catalogue:

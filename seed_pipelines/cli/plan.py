@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import click
 from rich.table import Table
 
 from seed_pipelines.adapters.row_files import RowFileStore
+from seed_pipelines.cli import claims
 from seed_pipelines.cli.console import console
 from seed_pipelines.cli.forecast import Forecast
 from seed_pipelines.cli.manifest_plan import plan_of
@@ -33,8 +35,18 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 )
 @click.option("--applied", is_flag=True, help="What would change from what is loaded to this manifest.")
 @click.option("--rows", "shown", default=5, show_default=True, help="Ids of rows to name for each kind of change.")
+@claims.ROLES
+@claims.REQUESTED_BY
 @_JSON
-def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int, as_json: bool) -> None:
+def plan_command(
+    manifest: Path,
+    against: Path | None,
+    applied: bool,
+    shown: int,
+    roles: tuple[str, ...],
+    requested_by: str,
+    as_json: bool,
+) -> None:
     """Say what a run would do, without touching anything: rows, requests, cost, window, and which rows would change."""
     if against is not None and applied:
         raise click.UsageError("Choose --against or --applied.")
@@ -47,7 +59,7 @@ def plan_command(manifest: Path, against: Path | None, applied: bool, shown: int
         old = plan_of(against, settings)
         changes, warning = differences.between(old, plan), _unlike(old, plan)
     elif applied:
-        changes = _against_loaded(plan)
+        changes = _against_loaded(plan, requested_by, roles)
     found = forecast(plan, settings, away or _past_work(plan.dataset.environment, settings))
     if as_json:
         facts = {**found.as_dict(), "changes": _changes(changes, differences.KEPT_IDS), "warning": warning}
@@ -101,16 +113,19 @@ def _past_work(environment: str, settings: Settings) -> Sequence[PastWork] | str
         return error.detail
 
 
-def _against_loaded(plan: Plan) -> Mapping[str, Difference]:
+def _against_loaded(plan: Plan, requested_by: str, roles: tuple[str, ...]) -> Mapping[str, Difference]:
     # Dagster takes seconds to import, and a plan without a database needs neither.
     from seed_pipelines.local.environment import use_local_stack  # noqa: PLC0415
     from seed_pipelines.orchestration.instance import dagster_instance  # noqa: PLC0415
     from seed_pipelines.orchestration.resources import SeedingFromSettings  # noqa: PLC0415
+    from seed_pipelines.seeding.authorization import Caller  # noqa: PLC0415
     from seed_pipelines.seeding.planning import against_loaded  # noqa: PLC0415
+
+    caller = Caller(str(uuid4()), requested_by, roles)
 
     use_local_stack()
     services = SeedingFromSettings(Settings()).services(plan.dataset.environment, dagster_instance())
-    return against_loaded(services, plan)
+    return against_loaded(services, plan, caller)
 
 
 def _unlike(old: Plan, new: Plan) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ import click
 from rich.table import Table
 
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
+from seed_pipelines.cli import claims
 from seed_pipelines.cli.console import console
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
 from seed_pipelines.errors import RequestInvalid
@@ -16,7 +18,8 @@ from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.instance import dagster_instance
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.expiry import ExpiryOutcome, expired_datasets, purge_expired
+from seed_pipelines.seeding.authorization import Caller
+from seed_pipelines.seeding.expiry import ExpiryOutcome, purge_expired, readable_expired
 from seed_pipelines.seeding.purging import LoadedDataset, loaded_dataset, purge
 from seed_pipelines.seeding.services import Services
 
@@ -28,6 +31,8 @@ from seed_pipelines.seeding.services import Services
 @click.option("--environment", type=click.Choice(ENVIRONMENTS), required=True)
 @click.option("--profile", help="The dataset's profile.  [default: default]")
 @click.option("--expired", is_flag=True, help="Every dataset whose time to live is over, by the clock of the database.")
+@claims.ROLES
+@claims.REQUESTED_BY
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and stop.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -36,6 +41,8 @@ def purge_command(
     environment: str,
     profile: str | None,
     expired: bool,
+    roles: tuple[str, ...],
+    requested_by: str,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -50,52 +57,59 @@ def purge_command(
         raise RequestInvalid("Say whose dataset: --tenant-id, or --expired for all that have expired.")
     use_local_stack()
     services = SeedingFromSettings(Settings()).services(environment, dagster_instance())
+    asking = _Asking(Caller(str(uuid4()), requested_by, roles), dry_run=dry_run, yes=yes, as_json=as_json)
     if tenant_id is None or expired:
-        _purge_expired(services, environment, tenant_id, dry_run=dry_run, yes=yes, as_json=as_json)
+        _purge_expired(services, environment, tenant_id, asking)
     else:
-        _purge_one(services, environment, tenant_id, profile or "default", dry_run=dry_run, yes=yes, as_json=as_json)
+        _purge_one(services, environment, tenant_id, profile or "default", asking)
 
 
 COMMANDS: Final = (purge_command,)
 
 
-def _purge_one(
-    services: Services, environment: str, tenant_id: UUID, profile: str, *, dry_run: bool, yes: bool, as_json: bool
-) -> None:
-    dataset = loaded_dataset(services, tenant_id, environment, profile)
-    if not as_json:
+@dataclass(frozen=True)
+class _Asking:
+    """Who asks, and how the answer is to be given."""
+
+    caller: Caller
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+def _purge_one(services: Services, environment: str, tenant_id: UUID, profile: str, asking: _Asking) -> None:
+    dataset = loaded_dataset(services, tenant_id, environment, profile, asking.caller)
+    if not asking.as_json:
         _print(dataset)
     deleted = {}
-    if not dry_run:
-        if not yes and not _confirmed():
+    if not asking.dry_run:
+        if not asking.yes and not _confirmed():
             click.echo("Nothing was removed.", err=True)
             return
-        deleted = dict(purge(services, tenant_id, environment, profile, str(uuid4())))
-    if as_json:
+        deleted = dict(purge(services, tenant_id, environment, profile, asking.caller))
+    if asking.as_json:
         click.echo(json.dumps({"loaded": dict(dataset.rows), "removed": deleted}))
     else:
-        click.echo("A dry run: nothing was removed." if dry_run else f"Removed {sum(deleted.values()):,} rows.")
+        click.echo("A dry run: nothing was removed." if asking.dry_run else f"Removed {sum(deleted.values()):,} rows.")
 
 
-def _purge_expired(
-    services: Services, environment: str, tenant_id: UUID | None, *, dry_run: bool, yes: bool, as_json: bool
-) -> None:
-    """Remove what has expired, and raise the first refusal after the others have gone on."""
-    datasets = expired_datasets(services, environment, tenant_id)
-    if not as_json:
+def _purge_expired(services: Services, environment: str, tenant_id: UUID | None, asking: _Asking) -> None:
+    """Remove what has expired and the caller may see, and raise the first refusal after the others have gone on."""
+    datasets = readable_expired(services, environment, asking.caller, tenant_id)
+    if not asking.as_json:
         _print_expired(environment, datasets)
     outcomes: Sequence[ExpiryOutcome] = ()
-    if datasets and not dry_run:
-        if not yes and not _confirmed():
+    if datasets and not asking.dry_run:
+        if not asking.yes and not _confirmed():
             click.echo("Nothing was removed.", err=True)
             return
-        outcomes = purge_expired(services, environment, str(uuid4()), tenant_id)
-    if as_json:
+        outcomes = purge_expired(services, datasets, asking.caller)
+    if asking.as_json:
         expired = [_described(dataset) for dataset in datasets]
         click.echo(json.dumps({"expired": expired, "outcomes": [_outcome(outcome) for outcome in outcomes]}))
-    elif dry_run:
+    elif asking.dry_run:
         click.echo("A dry run: nothing was removed.")
-    for outcome in outcomes if not as_json else ():
+    for outcome in outcomes if not asking.as_json else ():
         click.echo(f"{outcome.dataset.tenant}, profile {outcome.dataset.profile}: {outcome.in_words}")
     for outcome in outcomes:
         if outcome.refusal is not None:

@@ -10,6 +10,8 @@ import click
 
 from seed_pipelines.adapters.postgres.idempotency import Replay
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.cli import claims
 from seed_pipelines.cli.console import console
 from seed_pipelines.cli.outcome import RunOutcome, print_outcome, step_times
 from seed_pipelines.cli.queue_display import QueueDisplay
@@ -25,6 +27,7 @@ from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
+from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import ask, give_up, held
@@ -57,8 +60,8 @@ from seed_pipelines.seeding.services import Services
     "Default: seed-data:<manifest_hash>; a dry run has none.",
 )
 @click.option("--wait", is_flag=True, help="Wait up to five minutes for a lease and a slot, in order of arrival.")
-@click.option("--role", "roles", multiple=True, envvar="SEED_ROLES", help="Role the caller claims (repeatable).")
-@click.option("--requested-by", envvar="SEED_REQUESTED_BY", default="", help="Name the caller claims.")
+@claims.ROLES
+@claims.REQUESTED_BY
 @click.option(
     "--override-window",
     metavar="REASON",
@@ -119,7 +122,8 @@ def _seed(
     seeding = SeedingFromSettings(settings)
     services = seeding.services(environment, instance)
     run_id = str(uuid4())
-    source = _ManifestSource(settings, services, tenant_id, environment, mode, manifest_path)
+    caller = Caller(run_id, requested_by, roles)
+    source = _ManifestSource(settings, services, tenant_id, environment, caller, manifest_path)
     request = SeedRequest(
         origin=run_id,
         tenant=tenant_id,
@@ -162,11 +166,11 @@ class _ManifestSource:
         services: Services,
         tenant_id: UUID,
         environment: str,
-        mode: str | None,
+        caller: Caller,
         named: Path | None,
     ) -> None:
         self._settings, self._services, self._tenant_id = settings, services, tenant_id
-        self._environment, self._mode, self._named = environment, mode, named
+        self._environment, self._caller, self._named = environment, caller, named
         self.path: Path | None = None
         self.profile: str | None = None
         """The manifest's, once it was read."""
@@ -177,15 +181,16 @@ class _ManifestSource:
         return manifest
 
     def _read(self) -> Manifest:
-        slug = self._services.control.tenant(self._tenant_id).slug
-        default = self._settings.manifests_dir / self._environment / f"{slug}.yaml"
+        tenant = self._services.control.tenant(self._tenant_id)
+        default = self._settings.manifests_dir / self._environment / f"{tenant.slug}.yaml"
         path = self._named or default
         if path.exists():
             self.path = path
             return SeedingFromSettings(self._settings).read_manifest(path)
-        return self._baseline(slug, path)
+        return self._baseline(tenant, path)
 
-    def _baseline(self, slug: str, missing: Path) -> Manifest:
+    def _baseline(self, tenant: Tenant, missing: Path) -> Manifest:
+        authorize(self._services.control, tenant, self._environment, "read", self._caller)
         loaded = self._services.target.checkpoints(self._tenant_id, self._environment)
         midnight = datetime.combine(datetime.now(UTC).date(), time(), UTC)
         reference = next((c.reference_datetime for c in loaded if c.profile == "default"), midnight)
@@ -197,7 +202,7 @@ class _ManifestSource:
         )
         catalogue = self._settings.catalogue
         document = minimal_baseline(
-            slug,
+            tenant.slug,
             self._environment,
             reference_datetime=reference,
             catalogue=catalogue,

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from seed_pipelines.adapters.postgres.migrations import migrate
-from seed_pipelines.adapters.postgres.tenants import Tenant, grant_role, register_tenant
+from seed_pipelines.adapters.postgres.tenants import Role, Tenant, grant_role, register_tenant
 from seed_pipelines.contract_files import contract_file
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
 from seed_pipelines.local.logins import APP, DAGSTER, MIGRATOR, OPERATOR, SERVICE, database_of
@@ -17,6 +17,7 @@ from seed_pipelines.local.passwords import read_passwords, write_passwords
 from seed_pipelines.local.postgres_server import PORT, SUPERUSER, PostgresServer
 
 _OWNER: Final = "seed_owner"
+_OPERATOR_ROLES: Final[tuple[Role, ...]] = ("seed-runner", "seed-admin", "seed-read")
 _RUN_LOGINS: Final = (APP, SERVICE, OPERATOR, DAGSTER)
 
 
@@ -43,7 +44,8 @@ def provision(server: PostgresServer, tenants: Iterable[NamedTenant]) -> None:
         migrator = server.provisioning_url(MIGRATOR, database_of(environment))
         register_tenant(migrator, Tenant(tenant_id, slug), app_logins=(APP,))
         grant_role(migrator, SERVICE, "seed-runner", tenant_id, environment)
-        grant_role(migrator, OPERATOR, "seed-admin", tenant_id, environment)
+        for role in _OPERATOR_ROLES:
+            grant_role(migrator, OPERATOR, role, tenant_id, environment)
 
 
 def _completed(known: dict[str, str], logins: Iterable[str]) -> dict[str, str]:

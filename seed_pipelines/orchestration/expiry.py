@@ -11,7 +11,8 @@ from seed_pipelines.orchestration import metadata_tables
 from seed_pipelines.orchestration.manifest_jobs import DATABASE, ENVIRONMENT_TAG
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.schedules import STATES, InitialState, stamp
-from seed_pipelines.seeding.expiry import ExpiryOutcome, purge_expired
+from seed_pipelines.seeding.authorization import Caller
+from seed_pipelines.seeding.expiry import ExpiryOutcome, expired_datasets, purge_expired
 
 JOB_NAME: Final = "purge_expired_datasets"
 SCHEDULE_NAME: Final = "daily_purge_of_expired_datasets"
@@ -40,7 +41,8 @@ def expiry_job(environments: Sequence[str], seeding: Seeding) -> dg.JobDefinitio
         for environment in environments:
             try:
                 services = seeding.services(environment, context.instance)
-                outcomes.extend(purge_expired(services, environment, context.run.run_id))
+                expired = expired_datasets(services, environment)
+                outcomes.extend(purge_expired(services, expired, Caller(context.run.run_id)))
             except SeedError as error:
                 away[environment] = error
         for outcome in outcomes:

@@ -4,14 +4,15 @@ A dataset expires `ttl` days after a run last loaded it, or read it back and fou
 remove what has expired takes no more than the right to seed: the database says whether it has, asked again under the lease.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
-from seed_pipelines.errors import SeedError
-from seed_pipelines.seeding import guards
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.errors import Forbidden, SeedError
+from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.purging import of_environment, remove
 from seed_pipelines.seeding.services import Services
 
@@ -46,28 +47,44 @@ def expired_datasets(services: Services, environment: str, tenant_id: UUID | Non
     )
 
 
-def purge_expired(
-    services: Services, environment: str, origin: str, tenant_id: UUID | None = None
-) -> tuple[ExpiryOutcome, ...]:
-    """Remove what has expired; one that cannot be removed is reported, and the others go on.
+def readable_expired(
+    services: Services, environment: str, caller: Caller, tenant_id: UUID | None = None
+) -> tuple[DatasetExpiry, ...]:
+    """The expired datasets that the caller may see; Forbidden where that of a named tenant is not among them."""
+    readable = []
+    for dataset in expired_datasets(services, environment, tenant_id):
+        try:
+            authorize(services.control, _tenant(dataset), environment, "read", caller)
+        except Forbidden:
+            if tenant_id is not None:
+                raise
+            continue
+        readable.append(dataset)
+    return tuple(readable)
 
-    `origin` is a UUID that names the Dagster run or command. TenantMismatch or DatabaseUnavailable where not even the list
-    can be had.
+
+def purge_expired(services: Services, datasets: Iterable[DatasetExpiry], caller: Caller) -> tuple[ExpiryOutcome, ...]:
+    """Remove expired datasets; one that cannot be removed is reported, and the others go on.
+
+    The caller's `origin` is a UUID that names the Dagster run or command.
     """
-    datasets = expired_datasets(services, environment, tenant_id)
-    return tuple(_purge_one(services, dataset, origin) for dataset in datasets)
+    return tuple(_purge_one(services, dataset, caller) for dataset in datasets)
 
 
-def _purge_one(services: Services, dataset: DatasetExpiry, origin: str) -> ExpiryOutcome:
+def _tenant(dataset: DatasetExpiry) -> Tenant:
+    return Tenant(dataset.tenant_id, dataset.tenant)
+
+
+def _purge_one(services: Services, dataset: DatasetExpiry, caller: Caller) -> ExpiryOutcome:
     tenant_id, environment = dataset.tenant_id, dataset.environment
 
     def still_expired() -> bool:
         return dataset in expired_datasets(services, environment, tenant_id)
 
     try:
-        subject, roles = services.control.subject(), services.control.roles(tenant_id, environment)
-        guards.may_seed(subject, roles, dataset.tenant, environment)
-        removal = DatasetRemoval(dataset.profile, "expired", subject, origin, dataset.expires_at)
+        authorize(services.control, _tenant(dataset), environment, "purge_expired", caller)
+        subject = services.control.subject()
+        removal = DatasetRemoval(dataset.profile, "expired", subject, caller.origin, dataset.expires_at)
         removed = remove(services, tenant_id, environment, removal, still_expired)
     except SeedError as refusal:
         return ExpiryOutcome(dataset, refusal=refusal)

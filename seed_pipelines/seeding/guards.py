@@ -1,10 +1,13 @@
 """The guards of a seed run, one function each, in the order in which `admission` asks them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final, get_args
 
+from seed_pipelines.adapters.postgres.access_decisions import Action
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.postgres.tenants import Role
 from seed_pipelines.domain import window
 from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.ids import dataset_tag
@@ -22,9 +25,19 @@ from seed_pipelines.errors import (
 )
 from seed_pipelines.seeding.request import SeedRequest
 
-ADMIN = "seed-admin"
-MAY_SEED = frozenset({"seed-runner", ADMIN})
-LONGEST_KEY = 255
+LONGEST_KEY: Final = 255
+_ADMIN: Final = frozenset({"seed-admin"})
+_RUNNER: Final = _ADMIN | {"seed-runner"}
+_ROLES: Final = get_args(Role)
+_REQUIRED: Final[Mapping[Action, frozenset[str]]] = {
+    "seed": _RUNNER,
+    "override_window": _ADMIN,
+    "dry_run": _RUNNER,
+    "purge": _ADMIN,
+    "purge_expired": _RUNNER,
+    "read": _RUNNER | {"seed-read"},
+}
+"""Action -> the roles of which one is needed."""
 _PURGE = "`seed-data purge` removes the loaded dataset"
 
 
@@ -56,13 +69,36 @@ def in_canary(manifest: Manifest) -> None:
         )
 
 
-def may_seed(subject: str, roles: frozenset[str], tenant_slug: str, environment: str) -> None:
-    """The session's subject is a seed-runner or seed-admin; Forbidden."""
-    if not roles & MAY_SEED:
+def counted_roles(claimed: Sequence[str], granted: frozenset[str]) -> frozenset[str]:
+    """The roles that count: what was claimed and granted; where nothing was claimed, all that was granted."""
+    return granted & frozenset(claimed) if claimed else granted
+
+
+def claims_granted(
+    subject: str, claimed: Sequence[str], granted: frozenset[str], tenant_slug: str, environment: str
+) -> None:
+    """Each role that the caller claims exists and was granted to the session's subject; RequestInvalid, Forbidden."""
+    unknown = [role for role in claimed if role not in _ROLES]
+    if unknown:
+        raise RequestInvalid(f"{', '.join(unknown)} is no role; the roles are {', '.join(_ROLES)}.")
+    missing = [role for role in claimed if role not in granted]
+    if missing:
         raise Forbidden(
-            f"{subject} is neither seed-runner nor seed-admin for {tenant_slug} in {environment}.",
+            f"{', '.join(missing)} is claimed for {tenant_slug} in {environment}, but was not granted to {subject}.",
             subject=subject,
-            required=sorted(MAY_SEED),
+            claimed=missing,
+        )
+
+
+def may(action: Action, subject: str, roles: frozenset[str], tenant_slug: str, environment: str) -> None:
+    """One of the roles that count allows the action; Forbidden."""
+    required = _REQUIRED[action]
+    if not roles & required:
+        raise Forbidden(
+            f"{subject} does not act as {' or '.join(sorted(required))} for {tenant_slug} in {environment}, which "
+            f"{action} needs.",
+            subject=subject,
+            required=sorted(required),
         )
 
 
@@ -74,8 +110,8 @@ def usable_key(key: str) -> None:
         )
 
 
-def inside_window(manifest: Manifest, now: datetime, override: str | None, roles: frozenset[str]) -> None:
-    """It is off-peak, or a seed-admin overrides with a reason; OutsideWindow, Forbidden."""
+def inside_window(manifest: Manifest, now: datetime, override: str | None) -> None:
+    """It is off-peak, or there is a reason for overriding the window; OutsideWindow, RequestInvalid."""
     if window.contains(manifest.window, now):
         return
     if override is None:
@@ -85,8 +121,6 @@ def inside_window(manifest: Manifest, now: datetime, override: str | None, roles
             f"{manifest.window.end_utc:%H:%M} UTC and opens next at {opening:%Y-%m-%dT%H:%MZ}.",
             opens_at=opening.isoformat(),
         )
-    if ADMIN not in roles:
-        raise Forbidden("Only a seed-admin may override the window.", required=[ADMIN])
     if not override.strip():
         raise RequestInvalid("The override of the window needs a reason.")
 

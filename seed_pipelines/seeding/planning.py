@@ -9,14 +9,26 @@ from seed_pipelines.domain.entities import ENTITIES, Entity
 from seed_pipelines.domain.masking import Masker
 from seed_pipelines.domain.masking_keys import masking_keys
 from seed_pipelines.domain.plan import IdRange, Plan, Span
+from seed_pipelines.errors import TenantMismatch
 from seed_pipelines.seeding import guards
+from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.services import Services
 
 
-def against_loaded(services: Services, plan: Plan) -> Mapping[str, Difference]:
-    """Entity -> what seeding the plan would change in the database; guards of drift and key apply, nothing is written."""
+def against_loaded(services: Services, plan: Plan, caller: Caller) -> Mapping[str, Difference]:
+    """Entity -> what seeding the plan would change in the database, which stays as it is.
+
+    Guards of drift and key apply. TenantUnknown, TenantMismatch, Forbidden unless it may be read.
+    """
     metadata = plan.manifest.metadata
     tenant = services.control.tenant(metadata.tenant)
+    found_environment = services.control.environment()
+    if found_environment != metadata.environment:
+        raise TenantMismatch(
+            f"The database is {found_environment}, not {metadata.environment}.",
+            manifest={"environment": metadata.environment},
+        )
+    authorize(services.control, tenant, metadata.environment, "read", caller)
     loaded = services.target.checkpoints(tenant.tenant_id, metadata.environment)
     guards.no_drift(plan.manifest, loaded)
     masker = Masker(masking_keys(services.keys, plan))

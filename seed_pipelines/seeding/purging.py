@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from seed_pipelines.adapters.postgres.access_decisions import Action
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
+from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.ids import dataset_tag, end_of_dataset, lowest_id
-from seed_pipelines.errors import Forbidden, TenantMismatch
-from seed_pipelines.seeding import guards
+from seed_pipelines.errors import TenantMismatch
+from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.services import Services
 
 
@@ -23,16 +25,11 @@ class LoadedDataset:
     rows: Mapping[str, int]
 
 
-def loaded_dataset(services: Services, tenant_id: UUID, environment: str, profile: str) -> LoadedDataset:
-    """What a purge would remove; TenantUnknown, TenantMismatch, DatabaseUnavailable."""
-    tenant = services.control.tenant(tenant_id)
-    of_environment(services, environment)
-    checkpoints = [c for c in services.target.checkpoints(tenant_id, environment) if c.profile == profile]
-    there = {name for checkpoint in checkpoints for name in checkpoint.rows}
-    names = [entity.name for entity in ENTITIES if entity.name in there]
-    rows = {name: sum(checkpoint.rows.get(name, 0) for checkpoint in checkpoints) for name in names}
-    hashes = tuple(dict.fromkeys(checkpoint.manifest_hash for checkpoint in checkpoints))
-    return LoadedDataset(tenant.slug, environment, profile, hashes, rows)
+def loaded_dataset(
+    services: Services, tenant_id: UUID, environment: str, profile: str, caller: Caller
+) -> LoadedDataset:
+    """What a purge would remove; TenantUnknown, TenantMismatch, DatabaseUnavailable, Forbidden unless it may be read."""
+    return _loaded(services, _admitted(services, tenant_id, environment, "read", caller), environment, profile)
 
 
 def of_environment(services: Services, environment: str) -> None:
@@ -42,13 +39,11 @@ def of_environment(services: Services, environment: str) -> None:
         raise TenantMismatch(f"The database is {found}, not {environment}.", requested={"environment": environment})
 
 
-def purge(services: Services, tenant_id: UUID, environment: str, profile: str, origin: str) -> Mapping[str, int]:
+def purge(services: Services, tenant_id: UUID, environment: str, profile: str, caller: Caller) -> Mapping[str, int]:
     """Remove a dataset; rows deleted per entity. Forbidden unless seed-admin, LeaseHeld, DatasetInUse."""
-    dataset = loaded_dataset(services, tenant_id, environment, profile)
-    subject, roles = services.control.subject(), services.control.roles(tenant_id, environment)
-    if guards.ADMIN not in roles:
-        raise Forbidden(f"{subject} is not seed-admin for {dataset.tenant} in {environment}.", required=[guards.ADMIN])
-    removal = DatasetRemoval(profile, "asked", subject, origin)
+    tenant = _admitted(services, tenant_id, environment, "purge", caller)
+    dataset = _loaded(services, tenant, environment, profile)
+    removal = DatasetRemoval(profile, "asked", services.control.subject(), caller.origin)
     deleted = remove(services, tenant_id, environment, removal)
     return {name: rows for name, rows in (deleted or {}).items() if rows or name in dataset.rows}
 
@@ -84,3 +79,19 @@ def remove(
         return services.target.purge(lease, removal, ids, ENTITIES, remove_files)
     finally:
         services.control.release(lease)
+
+
+def _admitted(services: Services, tenant_id: UUID, environment: str, action: Action, caller: Caller) -> Tenant:
+    tenant = services.control.tenant(tenant_id)
+    of_environment(services, environment)
+    authorize(services.control, tenant, environment, action, caller)
+    return tenant
+
+
+def _loaded(services: Services, tenant: Tenant, environment: str, profile: str) -> LoadedDataset:
+    checkpoints = [c for c in services.target.checkpoints(tenant.tenant_id, environment) if c.profile == profile]
+    there = {name for checkpoint in checkpoints for name in checkpoint.rows}
+    names = [entity.name for entity in ENTITIES if entity.name in there]
+    rows = {name: sum(checkpoint.rows.get(name, 0) for checkpoint in checkpoints) for name in names}
+    hashes = tuple(dict.fromkeys(checkpoint.manifest_hash for checkpoint in checkpoints))
+    return LoadedDataset(tenant.slug, environment, profile, hashes, rows)

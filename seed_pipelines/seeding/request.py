@@ -23,6 +23,7 @@ class SeedRequest:
     requested_by: str = ""
     """A name given by the caller; recorded as claimed, never trusted."""
     claimed_roles: tuple[str, ...] = ()
+    """Roles that the caller wants to act with, all of which the subject must have; none for all that it has."""
     idempotency_key: str | None = None
     """Who asks again under a key gets the answer that was given; None stands for `seed-data:<manifest_hash>`."""
     window_override: str | None = None

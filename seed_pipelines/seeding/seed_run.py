@@ -27,6 +27,7 @@ from seed_pipelines.errors import (
     TenantUnknown,
 )
 from seed_pipelines.seeding import guards
+from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.services import ControlDatabase, RowFiles, Services
 from seed_pipelines.seeding.turn import IMPATIENT, Patience, acquire_in_turn
@@ -79,7 +80,6 @@ class Admission:
     tenant: Tenant
     plan: Plan
     masker: Masker
-    subject: str
     window_override_reason: str | None
 
 
@@ -96,23 +96,25 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
     manifest = request.read_manifest()
     guards.same_identity(request, manifest, tenant.slug, control.environment())
     guards.in_canary(manifest)
-    subject, roles = control.subject(), control.roles(tenant.tenant_id, request.environment)
-    guards.may_seed(subject, roles, tenant.slug, request.environment)
     known = control.find_run(request.origin, tenant.tenant_id, request.environment, manifest.metadata.profile)
+    claims = request if known is None else known
+    caller = Caller(request.origin, claims.requested_by, claims.claimed_roles)
+    authorize(control, tenant, request.environment, "dry_run" if rehearsal else "seed", caller)
     claim = _claim(request, manifest, tenant, known, "dry_run" if rehearsal else "seed_run")
     replay = control.answered(claim, known.seed_run_id if known else None, services.holder_finished)
     if replay is not None:
         return replay
     override = request.window_override if known is None else known.window_override_reason
     if not rehearsal:
-        granted = roles if known is None or override is None else roles | {guards.ADMIN}
-        guards.inside_window(manifest, services.clock(), override, granted)
+        guards.inside_window(manifest, services.clock(), override)
+        if override is not None and known is None:
+            authorize(control, tenant, request.environment, "override_window", caller)
     plan = Plan.of(manifest, services.catalogue)
     workload = Workload.of(plan, services.row_files.write_requests)
     guards.within_budget(manifest, workload.cost(cost_model_of(manifest, services.catalogue)))
     masker = Masker(_verified_keys(services, plan, tenant))
     target.verify_columns(plan.entities)
-    return Admission(claim, tenant, plan, masker, subject, override)
+    return Admission(claim, tenant, plan, masker, override)
 
 
 def enter(services: Services, request: SeedRequest) -> Session:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
 from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
@@ -49,7 +50,10 @@ class ControlDatabase(Protocol):
         """Who the session belongs to."""
 
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
-        """The roles granted to the subject."""
+        """The roles granted to the subject; never seed-admin where it is a service."""
+
+    def record_decision(self, decision: AccessDecision) -> None:
+        """Add a decision to the record, whatever becomes of the request; once for each origin that repeats it."""
 
     def acquire(
         self,

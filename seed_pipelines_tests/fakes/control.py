@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
 from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
@@ -50,6 +51,7 @@ class FakeControl:
     """What is loaded; a test says what has expired."""
     ledger: dict[UUID, dict[str, BudgetEntry]] = field(default_factory=dict)
     past: list[PastWork] = field(default_factory=list)
+    decisions: list[AccessDecision] = field(default_factory=list)
     heartbeats: int = 0
     interrupted_after: str = ""
     """The method after whose effect a Ctrl-C arrives, once."""
@@ -82,6 +84,11 @@ class FakeControl:
 
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
         return self.granted
+
+    def record_decision(self, decision: AccessDecision) -> None:
+        self.ping()
+        if decision not in self.decisions:
+            self.decisions.append(decision)
 
     def acquire(
         self,

@@ -9,8 +9,9 @@ import pytest
 
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
-from seed_pipelines.errors import DatabaseUnavailable, TenantMismatch
-from seed_pipelines.seeding.expiry import expired_datasets, purge_expired
+from seed_pipelines.errors import DatabaseUnavailable, Forbidden, TenantMismatch
+from seed_pipelines.seeding.authorization import Caller
+from seed_pipelines.seeding.expiry import ExpiryOutcome, expired_datasets, purge_expired, readable_expired
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.seed_run import enter
@@ -58,6 +59,11 @@ def seeded(world: World) -> None:
     world.control.expiries = [EXPIRED]
 
 
+def purged(world: World, origin: str) -> tuple[ExpiryOutcome, ...]:
+    """What the job of staging does."""
+    return purge_expired(world.services, expired_datasets(world.services, "staging"), Caller(origin))
+
+
 def files(world: World) -> int:
     return len(list(world.directory.rglob("*.parquet")))
 
@@ -66,7 +72,7 @@ def test_an_expired_dataset_goes_and_a_seed_runner_may_do_it(world: World) -> No
     """Rows, checkpoints, files; the record says when it expired and who removed it."""
     seeded(world)
     origin = str(uuid4())
-    (outcome,) = purge_expired(world.services, "staging", origin)
+    (outcome,) = purged(world, origin)
     assert {name: rows for name, rows in outcome.removed.items() if rows} == {"customers": 100, "bank_accounts": 120}
     assert outcome.in_words == "removed 220 rows"
     assert (world.tables.known, files(world), world.control.leases) == ([], 0, {})
@@ -77,7 +83,7 @@ def test_an_expired_dataset_goes_and_a_seed_runner_may_do_it(world: World) -> No
 def test_what_has_not_expired_stays(world: World) -> None:
     seeded(world)
     world.control.expiries = [replace(EXPIRED, is_expired=False)]
-    assert purge_expired(world.services, "staging", str(uuid4())) == ()
+    assert purged(world, str(uuid4())) == ()
     assert files(world) == 2
 
 
@@ -85,7 +91,7 @@ def test_one_that_is_renewed_before_the_lease_is_held_stays(world: World) -> Non
     """A run that loads it again between the list and the lease is not undone."""
     world.control = RenewingControl("staging", (TENANT,))
     seeded(world)
-    (outcome,) = purge_expired(world.services, "staging", str(uuid4()))
+    (outcome,) = purged(world, str(uuid4()))
     assert (outcome.removed, outcome.refusal) == ({}, None)
     assert outcome.in_words == "stays: it was loaded again meanwhile"
     assert files(world) == 2
@@ -96,7 +102,7 @@ def test_a_lease_in_other_hands_is_reported_and_the_others_go_on(world: World) -
     seeded(world)
     world.control.expiries = [OTHER, EXPIRED]
     world.control.acquire(OTHER.tenant_id, "staging", uuid4(), "run-9", world.finished.__contains__)
-    held, gone = purge_expired(world.services, "staging", str(uuid4()))
+    held, gone = purged(world, str(uuid4()))
     assert held.refusal is not None
     assert (held.refusal.code, held.removed) == ("lease_held", {})
     assert held.in_words.startswith("stays: lease_held")
@@ -107,7 +113,7 @@ def test_a_dataset_in_use_is_reported_and_keeps_everything(world: World) -> None
     """Its files too."""
     seeded(world)
     world.tables.referred = {world.tables.rows[TENANT.tenant_id, "customers"][0]["id"]}
-    (outcome,) = purge_expired(world.services, "staging", str(uuid4()))
+    (outcome,) = purged(world, str(uuid4()))
     assert outcome.refusal is not None
     assert outcome.refusal.code == "dataset_in_use"
     assert (files(world), len(world.tables.known), world.control.leases) == (2, 1, {})
@@ -116,10 +122,29 @@ def test_a_dataset_in_use_is_reported_and_keeps_everything(world: World) -> None
 def test_who_may_not_seed_removes_nothing(world: World) -> None:
     seeded(world)
     world.control.granted = frozenset({"seed-read"})
-    (outcome,) = purge_expired(world.services, "staging", str(uuid4()))
+    (outcome,) = purged(world, str(uuid4()))
     assert outcome.refusal is not None
     assert outcome.refusal.code == "forbidden"
     assert files(world) == 2
+
+
+def test_the_removal_is_a_decision_on_record(world: World) -> None:
+    """Under an action of its own, which a seed-runner may do."""
+    seeded(world)
+    purged(world, "11111111-1111-4111-8111-111111111111")
+    actions = [(decision.action, decision.problem_code) for decision in world.control.decisions]
+    assert ("purge_expired", None) in actions
+
+
+def test_only_what_may_be_read_is_listed(world: World) -> None:
+    """One tenant's reader is told nothing of others; who asks for one that may not be read is refused."""
+    world.control.expiries = [EXPIRED]
+    caller = Caller("reader")
+    assert readable_expired(world.services, "staging", caller) == (EXPIRED,)
+    world.control.granted = frozenset()
+    assert readable_expired(world.services, "staging", caller) == ()
+    with pytest.raises(Forbidden):
+        readable_expired(world.services, "staging", caller, TENANT.tenant_id)
 
 
 def test_one_tenant_can_be_named(world: World) -> None:
@@ -129,10 +154,10 @@ def test_one_tenant_can_be_named(world: World) -> None:
 
 def test_a_database_that_is_away_or_anothers_is_an_error(world: World) -> None:
     with pytest.raises(TenantMismatch):
-        purge_expired(world.services, "dev", str(uuid4()))
+        expired_datasets(world.services, "dev")
     world.control.away = True
     with pytest.raises(DatabaseUnavailable):
-        purge_expired(world.services, "staging", str(uuid4()))
+        purged(world, str(uuid4()))
 
 
 def test_a_load_stores_how_long_it_is_kept(world: World) -> None:

@@ -13,7 +13,7 @@ from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.purging import loaded_dataset
 from seed_pipelines.seeding.reporting import summarize
 from seed_pipelines.seeding.seed_run import Session, enter
-from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest
+from seed_pipelines_tests.worlds import CALLER, TENANT, World, catalogue, manifest
 
 
 def generated(world: World, wanted: Manifest | None = None, origin: str = "run-1") -> Session:
@@ -98,5 +98,5 @@ def test_an_incomplete_dataset_says_so(world: World) -> None:
     load(session, session.plan.shards[1])
     summary = summarize(session)
     assert (summary.shards_loaded, summary.shards_planned, summary.is_complete) == (1, 3, False)
-    loaded = loaded_dataset(world.services, TENANT.tenant_id, "staging", "default")
+    loaded = loaded_dataset(world.services, TENANT.tenant_id, "staging", "default", CALLER)
     assert loaded.rows["customers"] == session.plan.shards[1].rows["customers"]

@@ -36,7 +36,7 @@ def seed(session: Session) -> None:
 
 
 def test_a_run_that_passes_every_guard_holds_the_lease(world: World) -> None:
-    asked = world.request(requested_by="ana", claimed_roles=("seed-admin",), idempotency_key=None)
+    asked = world.request(requested_by="ana", claimed_roles=("seed-runner",), idempotency_key=None)
     session = enter(world.services, asked)
     assert world.control.leases[TENANT.tenant_id, "staging"] == session.lease
     assert (session.run.status, session.run.subject, session.run.requested_by) == (
@@ -92,7 +92,7 @@ def test_an_unknown_tenant_is_refused(world: World) -> None:
 def test_a_subject_without_a_role_is_refused(world: World) -> None:
     world.control.granted = frozenset({"seed-read"})
     with pytest.raises(Forbidden):
-        enter(world.services, world.request(claimed_roles=("seed-admin",)))
+        enter(world.services, world.request())
 
 
 def test_outside_the_window_nothing_starts_and_the_next_opening_is_named(world: World) -> None:
@@ -111,6 +111,50 @@ def test_only_a_seed_admin_overrides_the_window_and_only_with_a_reason(world: Wo
     with pytest.raises(RequestInvalid, match="reason"):
         enter(world.services, world.request(window_override="  "))
     assert enter(world.services, world.request(window_override="demo")).run.window_override_reason == "demo"
+
+
+def test_an_override_asked_for_inside_the_window_needs_a_seed_admin_as_well(world: World) -> None:
+    """Later steps of the run go on with it once the window has closed."""
+    with pytest.raises(Forbidden):
+        enter(world.services, world.request(window_override="it may take long"))
+    assert world.control.runs == {}
+
+
+def test_who_claims_to_be_a_runner_alone_overrides_nothing(world: World) -> None:
+    world.now = NOON
+    world.control.granted = frozenset({"seed-runner", "seed-admin"})
+    with pytest.raises(Forbidden):
+        enter(world.services, world.request(window_override="demo", claimed_roles=("seed-runner",)))
+    admin = world.request(origin="run-2", window_override="demo", claimed_roles=("seed-admin",))
+    assert enter(world.services, admin).run.claimed_roles == ("seed-admin",)
+
+
+def test_what_a_run_claimed_holds_for_its_steps_which_claim_nothing(world: World) -> None:
+    world.control.granted = frozenset({"seed-runner", "seed-admin"})
+    enter(world.services, world.request(claimed_roles=("seed-admin",)))
+    world.control.granted = frozenset({"seed-runner"})
+    with pytest.raises(Forbidden) as refusal:
+        enter(world.services, world.request())
+    assert refusal.value.extensions["claimed"] == ["seed-admin"]
+
+
+def test_the_steps_of_a_run_leave_one_decision_for_each_action(world: World) -> None:
+    world.now = NOON
+    world.control.granted = frozenset({"seed-admin"})
+    for _ in range(5):
+        enter(world.services, world.request(window_override="demo", requested_by="ana"))
+    assert [(d.action, d.problem_code, d.requested_by, d.origin) for d in world.control.decisions] == [
+        ("seed", None, "ana", "run-1"),
+        ("override_window", None, "ana", "run-1"),
+    ]
+
+
+def test_a_step_that_is_refused_after_others_were_allowed_is_on_record(world: World) -> None:
+    enter(world.services, world.request())
+    world.control.granted = frozenset()
+    with pytest.raises(Forbidden):
+        enter(world.services, world.request())
+    assert [d.problem_code for d in world.control.decisions] == [None, "forbidden"]
 
 
 def test_steps_of_an_overridden_run_go_on_without_asking_again(world: World) -> None:

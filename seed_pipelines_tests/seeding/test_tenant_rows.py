@@ -15,7 +15,7 @@ from seed_pipelines.seeding.purging import loaded_dataset, purge
 from seed_pipelines.seeding.rehearsal import rehearse
 from seed_pipelines.seeding.reporting import summarize
 from seed_pipelines.seeding.seed_run import Session, enter
-from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest
+from seed_pipelines_tests.worlds import CALLER, TENANT, World, catalogue, manifest
 
 CAPS: Final = {
     "tenant_users": 20,
@@ -152,7 +152,7 @@ def test_an_entity_that_is_no_longer_named_goes_with_the_last_row_that_refers_to
         assert ids(sharded, "consultants")
     seed(session, last)
     assert ids(sharded, "consultants") == []
-    assert loaded_dataset(sharded.services, TENANT.tenant_id, "staging", "default").rows["consultants"] == 0
+    assert loaded_dataset(sharded.services, TENANT.tenant_id, "staging", "default", CALLER).rows["consultants"] == 0
 
 
 def test_rows_that_only_a_later_shard_brought_along_go_too(sharded: World) -> None:
@@ -188,11 +188,11 @@ def test_the_digest_does_not_depend_on_shards_and_is_that_of_a_dry_run(world: Wo
 
 def test_a_plan_names_the_rows_of_the_tenant_that_would_change(sharded: World) -> None:
     seeded(sharded, wanted(sharded))
-    same = against_loaded(sharded.services, Plan.of(wanted(sharded), sharded.catalogue))
+    same = against_loaded(sharded.services, Plan.of(wanted(sharded), sharded.catalogue), CALLER)
     assert all(change.is_empty for change in same.values())
-    fewer = against_loaded(sharded.services, Plan.of(wanted(sharded, suppliers=25), sharded.catalogue))
+    fewer = against_loaded(sharded.services, Plan.of(wanted(sharded, suppliers=25), sharded.catalogue), CALLER)
     assert (fewer["suppliers"].removed, fewer["suppliers"].unchanged) == (35, 25)
-    gone = against_loaded(sharded.services, Plan.of(wanted(sharded, suppliers=0), sharded.catalogue))
+    gone = against_loaded(sharded.services, Plan.of(wanted(sharded, suppliers=0), sharded.catalogue), CALLER)
     assert gone["suppliers"].removed == 60
 
 
@@ -200,7 +200,6 @@ def test_a_purge_takes_them_too(sharded: World) -> None:
     session = seeded(sharded, wanted(sharded))
     session.finish("succeeded")
     sharded.control.granted = frozenset({"seed-admin"})
-    origin = str(UUID(int=1))
-    deleted = purge(sharded.services, TENANT.tenant_id, "staging", "default", origin)
+    deleted = purge(sharded.services, TENANT.tenant_id, "staging", "default", CALLER)
     assert deleted["suppliers"] == 60
     assert ids(sharded, "suppliers") == []

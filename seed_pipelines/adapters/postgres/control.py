@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision, AccessDecisionLog
 from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, BudgetLedger, Spending
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
@@ -29,6 +30,7 @@ class PostgresControl:
         self._leases = LeaseStore(database, lease_ttl_seconds)
         self._queue = Queue(database)
         self._ledger = BudgetLedger(database)
+        self._decisions = AccessDecisionLog(database)
 
     def ping(self) -> None:
         """DatabaseUnavailable if the server does not answer."""
@@ -55,8 +57,12 @@ class PostgresControl:
         return self._tenants.subject()
 
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
-        """The roles granted to the subject."""
+        """The roles granted to the subject; never seed-admin where it is a service."""
         return self._tenants.roles(tenant_id, environment)
+
+    def record_decision(self, decision: AccessDecision) -> None:
+        """Add a decision to the record, whatever becomes of the request; once for each origin that repeats it."""
+        self._decisions.add(decision)
 
     def acquire(
         self,

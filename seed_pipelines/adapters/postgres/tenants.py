@@ -7,12 +7,19 @@ from typing import Final, Literal
 from uuid import UUID
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
-from seed_pipelines.errors import TargetMismatch, TenantMismatch, TenantUnknown
+from seed_pipelines.errors import RequestInvalid, TargetMismatch, TenantMismatch, TenantUnknown
 
 Role = Literal["seed-runner", "seed-admin", "seed-read"]
 
 _REGISTER: Final = (
     "`seed-data up` registers the tenants of the manifests on the local stack, `seed-data register` elsewhere."
+)
+_SERVICE: Final = "seed_service"
+"""The login of Dagster's processes (contracts/database/roles.sql): it and its members act for whoever opens the UI."""
+_IS_SERVICE: Final = (
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles AS service, pg_catalog.pg_roles AS login"
+    " WHERE service.rolname = %(service)s AND login.rolname = coalesce(%(login)s, session_user)"
+    " AND pg_has_role(login.oid, service.oid, 'MEMBER'))"
 )
 _BECOME_OWNER: Final = "SET LOCAL ROLE seed_owner"
 
@@ -77,14 +84,15 @@ class TenantDirectory:
         return "" if row is None else str(row[0])
 
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
-        """What the subject was granted for a tenant and environment."""
+        """What the subject was granted for a tenant and environment; seed-admin never counts for a service."""
         with self._control.connection() as connection:
             rows = connection.execute(
                 "SELECT role FROM seed.role_grant"
                 " WHERE subject = session_user::text AND tenant_id = %s AND environment = %s",
                 [tenant_id, environment],
             ).fetchall()
-        return frozenset(str(role) for (role,) in rows)
+            roles = frozenset(str(role) for (role,) in rows)
+            return roles - {"seed-admin"} if _is_service(connection) else roles
 
 
 def register_tenant(url: str, tenant: Tenant, app_logins: Iterable[str] = ("seed_app",)) -> None:
@@ -114,14 +122,22 @@ def register_tenant(url: str, tenant: Tenant, app_logins: Iterable[str] = ("seed
 def grant_role(url: str, subject: str, role: Role, tenant_id: UUID, environment: str) -> None:
     """Let a control login ask for what the role allows; nothing changes where that was done before.
 
-    `url` is that of a login that may SET ROLE seed_owner.
+    `url` is that of a login that may SET ROLE seed_owner. Raises RequestInvalid for seed-admin where the login is a service.
     """
     with _provisioning(url) as connection:
+        if role == "seed-admin" and _is_service(connection, subject):
+            raise RequestInvalid(f"{subject} is a service, which acts for whoever opens Dagster: never seed-admin.")
         connection.execute(
             "INSERT INTO seed.role_grant (subject, role, tenant_id, environment) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING",
             [subject, role, tenant_id, environment],
         )
+
+
+def _is_service(connection: Connection, login: str | None = None) -> bool:
+    """Whether a login, by default that of the session, is the service's or a member of it."""
+    row = connection.execute(_IS_SERVICE, {"service": _SERVICE, "login": login}).fetchone()
+    return row == (True,)
 
 
 @contextmanager

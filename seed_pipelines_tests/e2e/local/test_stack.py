@@ -279,15 +279,20 @@ class TestEnvironment:
         assert stat.S_IMODE(local_stack.state_dir.stat().st_mode) & 0o067 == 0
 
     def test_tenants_and_roles_are_registered(self, local_stack: RunningStack) -> None:
-        """The operator is seed-admin and the service seed-runner for each tenant of the manifests."""
+        """The operator has every role, the service is seed-runner alone, for each tenant of the manifests."""
         with connect(local_stack, "SEED_CONTROL_DATABASE_URL") as connection:
             found = connection.execute(
-                "SELECT slug, subject, role FROM seed.role_grant JOIN seed.tenant USING (tenant_id) ORDER BY 1, 2"
+                "SELECT slug, subject, role FROM seed.role_grant JOIN seed.tenant USING (tenant_id) ORDER BY 1, 2, 3"
             ).fetchall()
         assert found == [
             (tenant, subject, role)
             for tenant in ("tenant-a", "tenant-b")
-            for subject, role in (("seed_operator", "seed-admin"), ("seed_service", "seed-runner"))
+            for subject, role in (
+                ("seed_operator", "seed-admin"),
+                ("seed_operator", "seed-read"),
+                ("seed_operator", "seed-runner"),
+                ("seed_service", "seed-runner"),
+            )
         ]
 
     def test_unset_variables_are_filled_in(self, local_stack: RunningStack) -> None:

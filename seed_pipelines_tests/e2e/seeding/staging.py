@@ -112,6 +112,16 @@ class Staging:
         """Run `seed_data` for a tenant in staging until it ends."""
         return finish(self.start(*arguments, tenant=tenant, **variables))
 
+    def run(self, *command: str) -> Finished:
+        """Run a program of the virtual environment until it ends."""
+        return finish(self.start_program([*command]))
+
+    def refusals(self) -> list[tuple[str, str, str]]:
+        """Subject, action and problem of every refusal on record, in their order."""
+        query = "SELECT subject, action, problem_code FROM seed.access_decision WHERE NOT allowed ORDER BY decision_id"
+        with self.superuser() as connection:
+            return [(str(who), str(what), str(why)) for who, what, why in connection.execute(query)]
+
     def superuser(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """A connection that sees everything and commits each statement."""
         return psycopg.connect(self.stack.stack.postgres.provisioning_url("postgres", "seed_staging"), autocommit=True)

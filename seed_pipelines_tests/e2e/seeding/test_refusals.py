@@ -24,6 +24,14 @@ from seed_pipelines_tests.manifest_examples import changed, example
 
 pytestmark = pytest.mark.e2e
 
+WHICH = ("--tenant-id", str(TENANT_A), "--environment", "staging")
+REVOKE_ALL = f"DELETE FROM seed.role_grant WHERE subject = 'seed_operator' AND tenant_id = '{TENANT_A}'"  # noqa: S608  # a constant
+RESTORE_ALL = (
+    "INSERT INTO seed.role_grant (subject, role, tenant_id, environment)"  # noqa: S608  # a constant
+    f" SELECT 'seed_operator', role, '{TENANT_A}', 'staging' FROM (VALUES ('seed-admin'), ('seed-runner'), ('seed-read'))"
+    " AS roles (role)"
+)
+
 
 def assert_refused(finished: Finished, exit_code: int, code: str) -> dict[str, Any]:
     """The command refused for this reason, in the form of RFC 9457."""
@@ -136,13 +144,43 @@ class TestIsolation:
         assert problem["holes"]
 
     def test_role_revoked(self, seeded: Staging) -> None:
-        """A caller without a role is refused whatever roles it claims: exit 6."""
-        grant = f"('seed_operator', 'seed-admin', '{TENANT_A}', 'staging')"
-        revoke = f"DELETE FROM seed.role_grant WHERE (subject, role, tenant_id, environment) = {grant}"  # noqa: S608  # a constant
-        restore = f"INSERT INTO seed.role_grant (subject, role, tenant_id, environment) VALUES {grant}"  # noqa: S608  # same
-        with seeded.changed(revoke, restore):
+        """Without a role nothing of the tenant is changed or shown, whatever is claimed: exit 6, each refusal on record."""
+        before = len(seeded.refusals())
+        with seeded.changed(REVOKE_ALL, RESTORE_ALL):
             refused = seeded.seed("--role", "seed-admin", *OVERRIDE)
-        assert_refused(refused, 6, "forbidden")
+            others = [
+                seeded.seed(*OVERRIDE),
+                seeded.seed("--dry-run"),
+                seeded.run("seed-data", "plan", str(STAGING_MANIFEST), "--applied"),
+                seeded.run("seed-data", "purge", *WHICH, "--dry-run"),
+                seeded.run("seed-data", "purge", *WHICH, "--yes", "--json"),
+            ]
+        assert assert_refused(refused, 6, "forbidden")["claimed"] == ["seed-admin"]
+        for other in others:
+            assert_refused(other, 6, "forbidden")
+        asked_for = [action for _, action, code in seeded.refusals()[before:] if code == "forbidden"]
+        assert asked_for == ["seed", "seed", "dry_run", "read", "read", "read"]
+
+    def test_a_claim_that_was_not_granted(self, seeded: Staging) -> None:
+        """Refused even where another role would do: exit 6."""
+        revoke = REVOKE_ALL + " AND role = 'seed-read'"
+        restore = RESTORE_ALL.replace(" ('seed-admin'), ('seed-runner'),", "")
+        with seeded.changed(revoke, restore):
+            problem = assert_refused(
+                seeded.seed("--role", "seed-admin", "--role", "seed-read", *OVERRIDE), 6, "forbidden"
+            )
+        assert (problem["subject"], problem["claimed"]) == ("seed_operator", ["seed-read"])
+
+    def test_who_claims_less_may_less(self, seeded: Staging) -> None:
+        """A runner overrides no window, a reader does not seed, though more is granted: exit 6."""
+        problem = assert_refused(seeded.seed("--role", "seed-runner", *OVERRIDE), 6, "forbidden")
+        assert problem["required"] == ["seed-admin"]
+        assert seeded.refusals()[-1] == ("seed_operator", "override_window", "forbidden")
+        assert_refused(seeded.seed("--dry-run", SEED_ROLES="seed-read"), 6, "forbidden")
+
+    def test_a_role_that_does_not_exist(self, seeded: Staging) -> None:
+        """Exit 2."""
+        assert_refused(seeded.seed("--role", "root", *OVERRIDE), 2, "request_invalid")
 
 
 class TestDependencies:

@@ -1,0 +1,44 @@
+"""Whether a subject may do something, and the record of the answer."""
+
+from dataclasses import dataclass
+
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision, Action
+from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.errors import Forbidden, RequestInvalid
+from seed_pipelines.seeding import guards
+from seed_pipelines.seeding.services import ControlDatabase
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What a request says of whoever made it: claims, which the grants of the session's subject must bear out."""
+
+    origin: str
+    """The Dagster run id, `backfill:<id>`, or the id of a command."""
+    requested_by: str = ""
+    claimed_roles: tuple[str, ...] = ()
+
+
+def authorize(control: ControlDatabase, tenant: Tenant, environment: str, action: Action, caller: Caller) -> None:
+    """The subject of the control session may do it; Forbidden, RequestInvalid. The answer is recorded before it is given."""
+    subject, granted = control.subject(), control.roles(tenant.tenant_id, environment)
+    counted = guards.counted_roles(caller.claimed_roles, granted)
+    refusal: Forbidden | RequestInvalid | None = None
+    try:
+        guards.claims_granted(subject, caller.claimed_roles, granted, tenant.slug, environment)
+        guards.may(action, subject, counted, tenant.slug, environment)
+    except (Forbidden, RequestInvalid) as error:
+        refusal = error
+    decision = AccessDecision(
+        tenant_id=tenant.tenant_id,
+        environment=environment,
+        action=action,
+        claimed_roles=caller.claimed_roles,
+        counted_roles=tuple(sorted(counted)),
+        problem_code=None if refusal is None else refusal.code,
+        requested_by=caller.requested_by,
+        origin=caller.origin,
+    )
+    control.record_decision(decision)
+    if refusal is not None:
+        raise refusal
