@@ -48,8 +48,12 @@ ui: setup ## Open the Dagster UI on the local stack (Ctrl-C stops it)
 	@$(BIN)/seed-data up --quiet
 	@$(BIN)/seed-data ui
 
+# Where it cannot be had, the tests of the pooler are skipped, and say so.
+.pgbouncer/fetched: scripts/fetch_pgbouncer
+	@scripts/fetch_pgbouncer .pgbouncer && touch $@ || true
+
 .PHONY: test
-test: setup ## All tests, with the real servers
+test: setup .pgbouncer/fetched ## All tests, with the real servers
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 .PHONY: lint
