@@ -18,6 +18,7 @@ from seed_pipelines.adapters.postgres.isolation.attempt import Examination
 from seed_pipelines.adapters.postgres.isolation.key_holes import ModelKeys
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
+from seed_pipelines.adapters.postgres.rate_limits import RateLimitKey
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
@@ -26,6 +27,7 @@ from seed_pipelines.domain.duration import PastWork
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.masking_keys import MaskingKeySource
 from seed_pipelines.domain.plan import IdRange
+from seed_pipelines.domain.rate_limit import Decision
 
 
 class ControlDatabase(Protocol):
@@ -134,6 +136,13 @@ class ControlDatabase(Protocol):
 
     def past_work(self, environment: str) -> Sequence[PastWork]:
         """How long past pieces of work of all tenants took."""
+
+
+class RateLimits(Protocol):
+    """Cells that all processes share."""
+
+    def take(self, key: RateLimitKey, limit: int, window_seconds: int, burst: int, cost: int = 1) -> Decision:
+        """Admit a request or say when to come back; ValueError for numbers that never admit it."""
 
 
 class TargetDatabase(Protocol):

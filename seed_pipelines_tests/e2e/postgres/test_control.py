@@ -24,7 +24,7 @@ from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TE
 
 pytestmark = pytest.mark.e2e
 
-HEAD = "0012_access_decisions"
+HEAD = "0013_rate_limits"
 
 
 @pytest.fixture
