@@ -42,7 +42,8 @@ _WORDS: Final = {
     "migrate": "Bring a database up to the published schema and note its environment.",
     "register": "Make a tenant known in a database and say who may act for it.",
     "ui": "Run Dagster's webserver and daemon on the local stack until Ctrl-C or SIGTERM",
-    "pools": "Limit each tenant to one step at a time in the Dagster instance.",
+    "pools": "Limit each tenant to one run at a time in the Dagster instance.",
+    "doctor": "Attack the isolation of tenants as the data login and the control login would be able to.",
 }
 """Command -> how its help begins: what `--help` shows without importing any of them."""
 

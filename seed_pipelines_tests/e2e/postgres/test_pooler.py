@@ -13,6 +13,7 @@ from seed_pipelines.adapters.postgres.database import TENANT_SETTING, Database
 from seed_pipelines.adapters.postgres.leases import LeaseStore
 from seed_pipelines.adapters.postgres.migrations import current_revision, migrate
 from seed_pipelines.adapters.postgres.readback import counts
+from seed_pipelines.adapters.postgres.security_proofs import SecurityProofs
 from seed_pipelines.adapters.postgres.seeded_tables import PostgresTables
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.errors import LeaseHeld, LeaseLost
@@ -152,7 +153,7 @@ def test_tenants_at_work_at_once_stay_apart(data: Database, control: Database, p
 
 def test_row_security_is_verified_and_decisions_are_recorded(pooler: Pooler, data: Database, stack: Server) -> None:
     """The trials roll back to savepoints of their own transaction; the subject is the login of the client."""
-    PostgresTables(data).verify_row_security(TENANT_A, [entity.table for entity in TABLES])
+    PostgresTables(data, SecurityProofs()).verify_row_security(TENANT_A, [entity.table for entity in TABLES])
     operator = PostgresControl(Database(pooler.url("seed_operator")), 60)
     assert operator.subject() == "seed_operator"
     operator.record_decision(
