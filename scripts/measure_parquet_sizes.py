@@ -22,7 +22,7 @@ from seed_pipelines.factories.vault_stub import VaultStub
 from seed_pipelines.seeding.generation import generate
 
 OUTPUT = Path(__file__).parent.parent / "seed_pipelines" / "domain" / "data" / "parquet-sizes.v1.json"
-SMALL, LARGE = 100, 4_000
+SMALL, LARGE = 40, 4_000
 REFERENCE = datetime(2025, 1, 1, tzinfo=UTC)
 
 

@@ -47,7 +47,7 @@ def test_a_plan_says_what_a_run_would_ask_write_and_cost(tmp_path: Path) -> None
     assert found["estimated_bytes"] > 10_000
     assert found["cost"] == {
         "model": "v1",
-        "total_brl": "0.009165",
+        "total_brl": "0.009167",
         "cap_brl": None,
         "share_of_cap_pct": None,
         "within_cap": True,
