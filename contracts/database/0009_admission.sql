@@ -13,8 +13,7 @@ CREATE TABLE seed.queue_entry (
     entered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, entry_id),
-    CONSTRAINT queue_entry_id_key UNIQUE (entry_id)
+    PRIMARY KEY (tenant_id, entry_id)
 );
 COMMENT ON TABLE seed.queue_entry IS 'Runs that wait for the lease of their tenant and a slot of their environment, in order of arrival.';
 COMMENT ON COLUMN seed.queue_entry.tenant_id IS 'The tenant.';

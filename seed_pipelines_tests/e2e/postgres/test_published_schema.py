@@ -5,6 +5,7 @@ What there is to remove is read from the catalogue, so that a table that comes l
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -13,14 +14,21 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database, set_tenant
+from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.isolation.examination import examine_control_login, examine_data_login
-from seed_pipelines.adapters.postgres.seed_runs import SeedRunStore
+from seed_pipelines.adapters.postgres.leases import Lease, Terms
+from seed_pipelines.adapters.postgres.loading import purge_dataset
+from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits, RateLimitKey
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
 from seed_pipelines.errors import SeedError
+from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, Server, never
-from seed_pipelines_tests.e2e.postgres.rows import generated
+from seed_pipelines_tests.e2e.postgres.rows import END, LOW, REMOVAL, TABLES, generated, no_files
 from seed_pipelines_tests.e2e.postgres.test_control import opened
 from seed_pipelines_tests.e2e.postgres.test_doctor import KEYS
 from seed_pipelines_tests.e2e.postgres.test_loading import load
@@ -48,6 +56,12 @@ SELECT oid::regclass::text, format('%s on %s to %s', privilege_type, oid::regcla
     format('GRANT %s ON %s TO %s', privilege_type, oid::regclass, grantee::regrole)
 FROM pg_class CROSS JOIN aclexplode(relacl)
 WHERE grantee <> relowner AND relkind IN ('r', 'p', 'v', 'S') AND relnamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
+UNION ALL
+SELECT oid::regclass::text, format('%s (%I) on %s to %s', privilege_type, attname, oid::regclass, grantee::regrole),
+    format('REVOKE %s (%I) ON %s FROM %s', privilege_type, attname, oid::regclass, grantee::regrole),
+    format('GRANT %s (%I) ON %s TO %s', privilege_type, attname, oid::regclass, grantee::regrole)
+FROM pg_class JOIN pg_attribute ON attrelid = oid CROSS JOIN aclexplode(attacl)
+WHERE grantee <> relowner AND relnamespace IN ('seed'::regnamespace, 'banking'::regnamespace)
 UNION ALL
 SELECT oid::regprocedure::text, format('EXECUTE on %s to %s', oid::regprocedure, grantee::regrole),
     format('REVOKE EXECUTE ON FUNCTION %s FROM %s', oid::regprocedure, grantee::regrole),
@@ -93,9 +107,14 @@ TWINS: Final = {
     "banking.financial_transaction": ("installment_id",),
     "seed.role_grant": ("environment", "subject", "role"),
     "seed.tenant_grant": ("role_name",),
+    "seed.queue_entry": ("entry_id",),
+    "seed.dataset_removal": ("removal_id",),
 }
 """Keys that neither the entities nor the work of a run need: no two rows may agree in them."""
-FEWEST: Final = {"policies": 24, "row_security": 38, "grants": 70, "keys": 40}
+FEWEST: Final = {"policies": 32, "row_security": 50, "grants": 96, "keys": 48}
+
+
+_PIECE: Final = BudgetEntry("load/0000", "load", "", "0000", 4, 0, 0, Decimal("0.1"), Decimal("0.01"), "v1")
 
 
 @contextmanager
@@ -107,9 +126,10 @@ def removed(stack: Server, forth: str, back: str) -> Iterator[None]:
         yield
     finally:
         with stack.superuser() as connection:
-            connection.execute(
-                "TRUNCATE banking.customer, banking.bank_account, seed.seed_run, seed.shard_report, seed.lease CASCADE"
-            )
+            connection.execute("SET session_replication_role = replica")  # decisions are kept by a trigger
+            connection.execute("TRUNCATE seed.access_decision")
+            connection.execute("RESET session_replication_role")
+            connection.execute(EMPTY_EVERYTHING.encode())
             connection.execute(back.encode())
 
 
@@ -161,7 +181,7 @@ class Probe:
         return False
 
     def work(self) -> None:
-        """Register, take the lease, load, report, read back, give the lease back."""
+        """Register, wait in the queue, take the lease, load, report, read back, answer, and purge."""
         migrator = self.stack.url("seed_migrator")
         newcomer = Tenant(uuid4(), f"newcomer-{uuid4().hex[:8]}")
         register_tenant(migrator, newcomer)
@@ -171,24 +191,96 @@ class Probe:
         assert directory.environment() == ENVIRONMENT
         assert directory.roles(newcomer.tenant_id, ENVIRONMENT) == {"seed-runner"}
         control = PostgresControl(self.control, 60)
-        run = opened(SeedRunStore(self.control), f"run-{uuid4()}")
-        lease = control.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, "probe", never)
+        run, lease = self._admitted(control)
         control.fence_run(run, lease)
         control.heartbeat(lease)
+        for _ in range(2):
+            control.charge(lease, _PIECE)
+            self._decided(control, run.origin)
+        assert control.spending(run.seed_run_id).pieces == {_PIECE.piece}
+        assert self._decisions(run.origin) == 1
+        rates = PostgresRateLimits(self.control)
+        key = RateLimitKey(TENANT_A.tenant_id, ENVIRONMENT, f"probe-{uuid4()}")
+        assert [rates.take(key, 1, 60, 1).allowed for _ in range(2)] == [True, False]
         load(self.data, lease, generated(2))
         control.record_shard(lease, "0000", {"passed": True})
         control.record_shard(lease, "0000", {"passed": True})
         assert set(control.shard_reports(run.seed_run_id)) == {"0000"}
-        control.finish_run(run.seed_run_id, "succeeded", None)
+        assert [expiry.rows for expiry in control.dataset_expiries()] == [4]
+        control.succeed_run(run, lease, "done")
+        assert control.answer_of(run) == "done"
+        again, lease = self._admitted(control)
+        control.finish_run(again.seed_run_id, "failed", None)
+        purge_dataset(
+            self.data,
+            TENANT_A.tenant_id,
+            lease=lease,
+            removal=REMOVAL,
+            ids=(LOW.bytes, END.bytes),
+            entities=TABLES,
+            remove_files=no_files,
+        )
+        control.forget_answers(TENANT_A.tenant_id, ENVIRONMENT, "default")
+        assert control.answer_of(run) is None
         control.release(lease)
         self._privileges()
         self._keys(run.tenant_id)
 
+    def _admitted(self, control: PostgresControl) -> tuple[SeedRun, Lease]:
+        """A seed run that left the queue with its lease, a slot and its key."""
+        run = opened(SeedRunStore(self.control), f"run-{uuid4()}")
+        entry = control.enter_queue(TENANT_A.tenant_id, ENVIRONMENT, run.origin)
+        control.stay_in_queue(entry)
+        claim = Claim(TENANT_A.tenant_id, ENVIRONMENT, "seed_run", str(uuid4()), "ab" * 32, "default")
+        lease = control.acquire(
+            TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, "probe", never, Terms(2, entry, claim)
+        )
+        return run, lease
+
+    def _decided(self, control: PostgresControl, origin: str) -> None:
+        control.record_decision(
+            AccessDecision(
+                tenant_id=TENANT_A.tenant_id,
+                environment=ENVIRONMENT,
+                action="seed",
+                claimed_roles=(),
+                counted_roles=("seed-runner",),
+                problem_code=None,
+                requested_by="",
+                origin=origin,
+            )
+        )
+
+    def _decisions(self, origin: str) -> int:
+        """How many decisions the owner of the schema reads."""
+        with Database(self.stack.url("seed_migrator")).connection() as connection:
+            connection.execute("SET LOCAL ROLE seed_owner")
+            row = connection.execute("SELECT count(*) FROM seed.access_decision WHERE origin = %s", [origin]).fetchone()
+        return int((row or (-1,))[0])
+
     def _keys(self, tenant_id: UUID) -> None:
         with self.stack.superuser() as connection:
-            with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
+            with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction(force_rollback=True):
                 connection.execute(
                     "INSERT INTO seed.shard_report VALUES (%s, gen_random_uuid(), 'lost', true, '{}')", [tenant_id]
+                )
+            with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction(force_rollback=True):
+                connection.execute(
+                    "INSERT INTO seed.budget_entry VALUES"
+                    " (%s, gen_random_uuid(), 'lost', 'load', '', '0000', 0, 0, 0, 0, 0, 'v1', 1)",
+                    [tenant_id],
+                )
+            with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction(force_rollback=True):
+                connection.execute(
+                    "INSERT INTO seed.lease SELECT tenant_id, 'staging', 1000 + row_number() OVER (), gen_random_uuid(),"
+                    " 'twin', now(), now(), 1 FROM seed.tenant"
+                )
+            with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction(force_rollback=True):
+                connection.execute(
+                    "INSERT INTO seed.access_decision (tenant_id, decision_id, environment, action, claimed_roles,"
+                    " counted_roles, allowed, requested_by, origin) OVERRIDING SYSTEM VALUE SELECT %s, -1, 'staging', 'seed',"
+                    " '{}', '{}', true, '', number::text FROM generate_series(1, 2) AS number",
+                    [tenant_id],
                 )
             for table, key in TWINS.items():
                 name = sql.Identifier(*table.split("."))
@@ -214,6 +306,7 @@ class Probe:
                     connection.execute(sql.SQL(statement).format(name))
         with self.control.connection() as connection:
             connection.execute("SELECT FROM seed.shard_checkpoint")
+            assert connection.execute("SELECT count(*) > 0 FROM seed.dataset_removal").fetchone() == (True,)
 
 
 def test_the_probe_is_quiet_where_nothing_is_amiss(stack: Server) -> None:
