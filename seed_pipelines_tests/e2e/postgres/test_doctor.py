@@ -47,7 +47,7 @@ def test_the_reference_schema_is_sound(data: Database, control: Database) -> Non
     """Every table of the published schema is attacked, and nothing is found."""
     found = examine_data_login(data, TENANTS, None, KEYS)
     assert found.holes == ()
-    assert set(KEYS) | {"seed.shard_checkpoint", "seed.tenant_grant"} == set(found.relations)
+    assert set(KEYS) | {"seed.shard_checkpoint", "seed.tenant_grant", "seed.dataset_removal"} == set(found.relations)
     assert all(found.attempts[table] >= 50 for table in KEYS)
     assert set(found.without_rows) == set(KEYS) - {"banking.customer"} | {"seed.shard_checkpoint"}
     assert examine_control_login(control, list(KEYS)).holes == ()
