@@ -1,5 +1,6 @@
 """Everything that PostgreSQL is asked behind a transaction pooler, where two transactions may meet in one backend."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -137,13 +138,15 @@ def test_tenants_at_work_at_once_stay_apart(data: Database, control: Database, p
     leases = LeaseStore(control, ttl_seconds=60)
     sizes = {TENANT_A: 40, TENANT_B: 70}
     held = {tenant: acquire(leases, tenant.slug, tenant_id=tenant.tenant_id) for tenant in sizes}
+    writers = {tenant: threading.Lock() for tenant in sizes}  # a lease is for one writer at a time
     for tenant, size in sizes.items():
         load(data, held[tenant], generated(size))
 
     def work(number: int) -> tuple[Tenant, dict[str, int]]:
         tenant = (TENANT_A, TENANT_B)[number % 2]
         if number % 4 < 2:
-            load(data, held[tenant], generated(sizes[tenant]))
+            with writers[tenant]:
+                load(data, held[tenant], generated(sizes[tenant]))
         leases.heartbeat(held[tenant])
         return tenant, dict(counts(data, tenant.tenant_id, TABLES, LOW, END))
 
