@@ -3,6 +3,7 @@
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_DNS, uuid4, uuid5
@@ -52,8 +53,8 @@ class Server:
         return psycopg.connect(self.url("postgres", database), autocommit=True)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+@contextmanager
+def running_server() -> Iterator[Server]:
     """A server with the cluster roles and an empty database seed_staging."""
     directory = tempfile.mkdtemp(prefix="seedpg")
     running = get_server(directory, cleanup_mode="delete")
@@ -68,8 +69,7 @@ def server() -> Iterator[Server]:
         running.cleanup()
 
 
-@pytest.fixture(scope="session")
-def migrated(server: Server) -> Server:
+def migrate_staging(server: Server) -> Server:
     """The server with seed_staging migrated and its tenants registered."""
     migrator = server.url("seed_migrator")
     migrate(migrator, ENVIRONMENT)
@@ -79,6 +79,19 @@ def migrated(server: Server) -> Server:
         grant_role(migrator, "seed_operator", "seed-admin", known.tenant_id, ENVIRONMENT)
     register_tenant(migrator, UNGRANTED, app_logins=())
     return server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A server that the tests share."""
+    with running_server() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Server) -> Server:
+    """The server with seed_staging migrated and its tenants registered."""
+    return migrate_staging(server)
 
 
 @pytest.fixture

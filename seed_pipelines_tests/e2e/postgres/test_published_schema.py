@@ -27,7 +27,14 @@ from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
 from seed_pipelines.errors import SeedError
 from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING
-from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, Server, never
+from seed_pipelines_tests.e2e.postgres.conftest import (
+    ENVIRONMENT,
+    TENANT_A,
+    Server,
+    migrate_staging,
+    never,
+    running_server,
+)
 from seed_pipelines_tests.e2e.postgres.rows import END, LOW, REMOVAL, TABLES, generated, no_files
 from seed_pipelines_tests.e2e.postgres.test_control import opened
 from seed_pipelines_tests.e2e.postgres.test_doctor import KEYS
@@ -115,6 +122,13 @@ FEWEST: Final = {"policies": 32, "row_security": 50, "grants": 96, "keys": 48}
 
 
 _PIECE: Final = BudgetEntry("load/0000", "load", "", "0000", 4, 0, 0, Decimal("0.1"), Decimal("0.01"), "v1")
+
+
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[Server]:
+    """A server of its own: indexes that were dropped and made again come in another order, which plans depend on."""
+    with running_server() as server:
+        yield migrate_staging(server)
 
 
 @contextmanager
