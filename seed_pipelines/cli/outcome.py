@@ -14,6 +14,12 @@ from rich.table import Table
 
 from seed_pipelines.seeding.seed_run import Session
 
+_MADE: Final = {
+    "seeded": ("rows landed", "what was done"),
+    "dry run": ("rows in files", "what was done"),
+    "failed": ("rows there", "what is loaded of this manifest, by this run or one before"),
+}
+"""Outcome -> what its rows are called, and the title of their table."""
 _NOT_FACTS: Final = frozenset({"outcome", "exit_code", "digest"})
 
 
@@ -41,6 +47,8 @@ class RunOutcome:
     """The answer, byte for byte as it is stored and repeated."""
     steps: Sequence[StepTime] = ()
     seconds: float = 0.0
+    warning: str | None = None
+    """What is to be heeded although the run went well."""
     repeated_from: datetime | None = None
     """When the answer was given for the first time; None if this is that time."""
 
@@ -77,8 +85,8 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
         if name not in _NOT_FACTS and isinstance(value, str | int):
             facts.add_row(name.replace("_", " "), str(value))
     console.print(facts)
-    made = "rows in files" if answer["outcome"] == "dry run" else "rows landed"
-    rows = Table("entity", "rows planned", made, "digest", title="what was done", title_justify="left")
+    made, title = _MADE[answer["outcome"]]
+    rows = Table("entity", "rows planned", made, "digest", title=title, title_justify="left")
     for name, planned in answer["planned_rows"].items():
         rows.add_row(name, f"{planned:,}", f"{answer['rows'].get(name, 0):,}", answer["roots"].get(name, "")[:16])
     console.print(rows)
@@ -88,6 +96,8 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
         console.print(_checks_table(answer["checks"]))
     if answer["digest"] or outcome.problem is None:
         console.print(f"dataset digest {answer['digest'] or 'known when every shard is loaded'}", soft_wrap=True)
+    if outcome.warning is not None:
+        console.print(f"warning: {outcome.warning}", soft_wrap=True)
     if outcome.repeated_from is not None:
         console.print(
             f"This is the answer of {outcome.repeated_from:%Y-%m-%d %H:%M:%S} UTC to the same idempotency key: nothing was"

@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from seed_pipelines.adapters.postgres.queue import TTL_SECONDS
 from seed_pipelines.errors import SeedError
 from seed_pipelines.seeding.turn import Patience
 
@@ -13,11 +14,15 @@ _REMINDER_SECONDS: Final = 10.0
 
 
 class QueueDisplay:
-    """Tells the entry on stdout, and on stderr why it is not its turn: when the reason changes, and every ten seconds."""
+    """Tells the entry on stdout, and on stderr why it is not its turn: when the reason changes, and every ten seconds.
+
+    It waits as long as an entry of the queue lives, be it for the end of another run with the same key.
+    """
 
     def __init__(self, *, announces: bool, waits: bool) -> None:
         self._announces, self._waits = announces, waits
-        self._entered = self._told = 0.0
+        self._began = time.monotonic()
+        self._told = 0.0
         self._reason = ""
 
     @property
@@ -26,7 +31,7 @@ class QueueDisplay:
         return Patience(self._on_entered, self._on_refused)
 
     def _on_entered(self, entry_id: int) -> None:
-        self._entered = time.monotonic()
+        self._began = time.monotonic()
         if self._announces:
             click.echo(f"queue_entry={entry_id}")
 
@@ -34,8 +39,10 @@ class QueueDisplay:
         if not self._waits:
             return False
         now = time.monotonic()
+        if now - self._began >= TTL_SECONDS:
+            return False
         if refusal.code != self._reason or now - self._told >= _REMINDER_SECONDS:
-            click.echo(f"waiting for {now - self._entered:.0f} s: {refusal.detail}", err=True)
+            click.echo(f"waiting for {now - self._began:.0f} s: {refusal.detail}", err=True)
             self._reason, self._told = refusal.code, now
         time.sleep(_PAUSE_SECONDS)  # the queue is asked once a second; it cannot call back through a pooler
         return True

@@ -28,6 +28,7 @@ from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
 from seed_pipelines.seeding.authorization import Caller, authorize
+from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import ask, give_up, held
@@ -150,7 +151,8 @@ def _seed(
             if problem is not None:
                 session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
             seconds = (datetime.now(UTC) - started).total_seconds()
-            return RunOutcome(stored_text(session, problem), step_times(session, instance, run_id), seconds)
+            steps = step_times(session, instance, run_id)
+            return RunOutcome(stored_text(session, problem), steps, seconds, expenses(session).warning)
     except BaseException as error:
         if source.profile is not None:
             give_up(services, request, source.profile, error)

@@ -95,8 +95,8 @@ def may(action: Action, subject: str, roles: frozenset[str], tenant_slug: str, e
     required = _REQUIRED[action]
     if not roles & required:
         raise Forbidden(
-            f"{subject} does not act as {' or '.join(sorted(required))} for {tenant_slug} in {environment}, which "
-            f"{action} needs.",
+            f"{subject} acts as {' and '.join(sorted(roles)) or 'nobody'} for {tenant_slug} in {environment}; {action} needs "
+            f"{' or '.join(sorted(required))}. Roles claimed with --role or SEED_ROLES leave out the other granted ones.",
             subject=subject,
             required=sorted(required),
         )

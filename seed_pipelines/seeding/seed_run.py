@@ -21,6 +21,7 @@ from seed_pipelines.domain.workload import Workload, cost_model_of
 from seed_pipelines.errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
+    IdempotencyInProgress,
     Interrupted,
     LeaseLost,
     SeedError,
@@ -136,9 +137,9 @@ def unanswered(found: T | Replay, request: SeedRequest) -> T:
 def ask(services: Services, request: SeedRequest, patience: Patience = IMPATIENT) -> Session | Replay:
     """Pass the guards and hold the lease; idempotent for one origin. Raises whatever refuses the run.
 
-    A Replay, and nothing else, where the request's key was answered before.
+    A Replay, and nothing else, where the request's key was answered before, or is while it is waited for.
     """
-    admission = admit(services, request)
+    admission = _admission(services, request, patience)
     if isinstance(admission, Replay):
         return admission
     tenant, manifest = admission.tenant, admission.plan.manifest
@@ -163,6 +164,16 @@ def ask(services: Services, request: SeedRequest, patience: Patience = IMPATIENT
         raise
     control.fence_run(run, lease)
     return Session(services, tenant, admission.plan, admission.masker, run, lease)
+
+
+def _admission(services: Services, request: SeedRequest, patience: Patience) -> Admission | Replay:
+    """What `admit` gives, once nobody else is at work under the request's key."""
+    while True:
+        try:
+            return admit(services, request)
+        except IdempotencyInProgress as refusal:
+            if not patience.waits(refusal):
+                raise
 
 
 @contextmanager

@@ -5,13 +5,14 @@ import json
 import pytest
 
 from seed_pipelines.adapters.postgres.idempotency import Replay
-from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress, OutsideWindow, RequestInvalid
+from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress, OutsideWindow, RequestInvalid, SeedError
 from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text, succeed
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse, rehearse
 from seed_pipelines.seeding.reporting import check_and_record
 from seed_pipelines.seeding.seed_run import Session, ask, enter, give_up
+from seed_pipelines.seeding.turn import Patience
 from seed_pipelines_tests.worlds import TENANT, World, manifest
 
 KEY = "nightly-2025-06-01"
@@ -20,7 +21,11 @@ NOON_HOUR = 12
 
 def seeded(world: World, origin: str = "run-1", key: str | None = KEY) -> Session:
     """A run that went well, of everything."""
-    session = enter(world.services, world.request(origin=origin, idempotency_key=key))
+    return to_its_end(enter(world.services, world.request(origin=origin, idempotency_key=key)))
+
+
+def to_its_end(session: Session) -> Session:
+    """Do everything that a session is for."""
     for shard in session.plan.shards:
         for entity in session.plan.entities:
             generate(session, entity, shard)
@@ -80,6 +85,23 @@ def test_a_key_whose_run_is_at_work_is_refused(world: World) -> None:
     with pytest.raises(IdempotencyInProgress) as refusal:
         enter(world.services, world.request(origin="run-2", idempotency_key=KEY))
     assert refusal.value.exit_code == 3
+    assert world.control.find_run("run-2", TENANT.tenant_id, "staging", "default") is None
+
+
+def test_who_waits_for_the_run_of_its_key_gets_its_answer(world: World) -> None:
+    """As soon as there is one; nothing is started."""
+    session = enter(world.services, world.request(idempotency_key=KEY))
+    waited: list[SeedError] = []
+
+    def waits(refusal: SeedError) -> bool:
+        waited.append(refusal)
+        to_its_end(session)
+        return True
+
+    patience = Patience(waits=waits)
+    replay = ask(world.services, world.request(origin="run-2", idempotency_key=KEY), patience)
+    assert isinstance(replay, Replay)
+    assert [refusal.code for refusal in waited] == ["idempotency_in_progress"]
     assert world.control.find_run("run-2", TENANT.tenant_id, "staging", "default") is None
 
 

@@ -56,6 +56,7 @@ class _Found:
     token: int | None
     """Of the living lease of the run that claimed it."""
     holder: str | None
+    expires_in_seconds: int | None
 
 
 def answered(
@@ -80,9 +81,11 @@ def answered(
         )
     if found.completed_at is None or found.response is None:
         raise IdempotencyInProgress(
-            f"Run {found.holder} is at work under the key {claim.key!r}: ask again when it is done.",
+            f"Run {found.holder} is at work under the key {claim.key!r}: ask again when it is done."
+            f" If it died, its lease ends in {found.expires_in_seconds or 0} s, and the key is free then.",
             key=claim.key,
             seed_run_id=str(found.seed_run_id),
+            expires_in_seconds=found.expires_in_seconds,
         )
     return Replay(found.seed_run_id, found.completed_at, found.response)
 
@@ -173,7 +176,8 @@ def forget_keys(connection: Connection, tenant_id: UUID, environment: str, profi
 
 def _find(connection: Connection, claim: Claim) -> _Found | None:
     row = connection.execute(
-        "SELECT used.manifest_hash, used.seed_run_id, used.completed_at, used.response, lease.token, lease.holder"
+        "SELECT used.manifest_hash, used.seed_run_id, used.completed_at, used.response, lease.token, lease.holder,"
+        " ceil(extract(epoch FROM lease.expires_at - clock_timestamp()))::int"
         " FROM seed.idempotency_key AS used"
         " LEFT JOIN seed.lease ON lease.tenant_id = used.tenant_id AND lease.environment = used.environment"
         " AND lease.seed_run_id = used.seed_run_id AND lease.expires_at > clock_timestamp()"

@@ -224,8 +224,9 @@ class TestKeys:
     def test_a_key_at_work_or_answered_refuses_another_manifest(self, state: PostgresControl) -> None:
         """And the same manifest only while it is at work."""
         run, lease = started(state, claim_of("k"))
-        with pytest.raises(IdempotencyInProgress):
+        with pytest.raises(IdempotencyInProgress, match="the key is free then") as at_work:
             answered(state, claim_of("k"))
+        assert 50 < at_work.value.extensions["expires_in_seconds"] <= 60
         with pytest.raises(IdempotencyConflict):
             answered(state, claim_of("k", OTHER_HASH))
         state.succeed_run(run, lease, "done")

@@ -134,6 +134,20 @@ class TestAtOnce:
         assert served.exit_code == 0, served.stderr
         assert served.stdout.startswith("queue_entry=")
 
+    def test_a_run_that_waits_for_another_with_its_key_is_answered(self, staging: Staging) -> None:
+        """It starts nothing when that one is done."""
+        key = ("--idempotency-key", "nightly")
+        with stopped(staging, *key) as process:
+            waiting = staging.start("--wait", *key, *OVERRIDE)
+            assert waiting.stderr is not None
+            assert "is at work under the key" in waiting.stderr.readline()
+            process.send_signal(signal.SIGCONT)
+            assert finish(process).exit_code == 0
+            answered = finish(waiting)
+        assert answered.exit_code == 0, answered.stderr
+        assert "nothing was started" in answered.stdout
+        assert recorded_runs(staging) == 1
+
     def test_ctrl_c_while_waiting_leaves_no_entry(self, staging: Staging) -> None:
         """Exit 130; the run that holds the lease is not touched."""
         with stopped(staging) as process:
