@@ -12,6 +12,7 @@ from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.errors import Forbidden, SeedError
+from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.purging import of_environment, remove
 from seed_pipelines.seeding.services import Services
@@ -50,7 +51,8 @@ def expired_datasets(services: Services, environment: str, tenant_id: UUID | Non
 def readable_expired(
     services: Services, environment: str, caller: Caller, tenant_id: UUID | None = None
 ) -> tuple[DatasetExpiry, ...]:
-    """The expired datasets that the caller may see; Forbidden where that of a named tenant is not among them."""
+    """The expired datasets that the caller may see; RequestInvalid, Forbidden if that of a named tenant is not."""
+    guards.claims_known(caller.claimed_roles)
     readable = []
     for dataset in expired_datasets(services, environment, tenant_id):
         try:

@@ -74,13 +74,19 @@ def counted_roles(claimed: Sequence[str], granted: frozenset[str]) -> frozenset[
     return granted & frozenset(claimed) if claimed else granted
 
 
+def claims_known(claimed: Sequence[str]) -> None:
+    """Each role that the caller claims exists; RequestInvalid."""
+    unknown = [role for role in claimed if role not in _ROLES]
+    if unknown:
+        names = ", ".join(repr(role) for role in unknown)
+        raise RequestInvalid(f"{names} is no role; the roles are {', '.join(_ROLES)}.")
+
+
 def claims_granted(
     subject: str, claimed: Sequence[str], granted: frozenset[str], tenant_slug: str, environment: str
 ) -> None:
     """Each role that the caller claims exists and was granted to the session's subject; RequestInvalid, Forbidden."""
-    unknown = [role for role in claimed if role not in _ROLES]
-    if unknown:
-        raise RequestInvalid(f"{', '.join(unknown)} is no role; the roles are {', '.join(_ROLES)}.")
+    claims_known(claimed)
     missing = [role for role in claimed if role not in granted]
     if missing:
         raise Forbidden(

@@ -55,7 +55,7 @@ def test_a_claimed_role_that_was_not_granted_is_refused_even_if_others_would_do(
 
 
 def test_a_role_that_does_not_exist_makes_the_request_invalid(world: World) -> None:
-    with pytest.raises(RequestInvalid, match="root is no role"):
+    with pytest.raises(RequestInvalid, match="'root' is no role"):
         ask(world, "seed", "root", "seed-runner")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
-from seed_pipelines.errors import DatabaseUnavailable, Forbidden, TenantMismatch
+from seed_pipelines.errors import DatabaseUnavailable, Forbidden, RequestInvalid, TenantMismatch
 from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.expiry import ExpiryOutcome, expired_datasets, purge_expired, readable_expired
 from seed_pipelines.seeding.generation import generate
@@ -143,6 +143,8 @@ def test_only_what_may_be_read_is_listed(world: World) -> None:
     assert readable_expired(world.services, "staging", caller) == (EXPIRED,)
     world.control.granted = frozenset()
     assert readable_expired(world.services, "staging", caller) == ()
+    with pytest.raises(RequestInvalid, match="'bogus' is no role"):
+        readable_expired(world.services, "staging", Caller("reader", claimed_roles=("bogus",)))
     with pytest.raises(Forbidden):
         readable_expired(world.services, "staging", caller, TENANT.tenant_id)
 
