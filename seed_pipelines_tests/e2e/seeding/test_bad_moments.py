@@ -48,8 +48,10 @@ class Steps:
 
     def enter(self, customers: int, services: Services | None = None) -> Session:
         """A seed run that passed its guards."""
+        origin = str(uuid4())
         request = SeedRequest(
-            origin=str(uuid4()),
+            origin=origin,
+            idempotency_key=origin,
             tenant=TENANT_A,
             environment="staging",
             read_manifest=lambda: self.manifest(customers),

@@ -105,8 +105,10 @@ def perf(shared_staging: Staging, tmp_path_factory: pytest.TempPathFactory) -> I
             patch.setenv(name, value)
         seeding = SeedingFromSettings(Settings())
         manifest = seeding.read_manifest(file)
+        origin = str(uuid4())
         request = SeedRequest(
-            origin=str(uuid4()),
+            origin=origin,
+            idempotency_key=origin,
             tenant=TENANT_A,
             environment="perf",
             read_manifest=lambda: manifest,
