@@ -94,9 +94,8 @@ class PostgresControl:
 
     def answered(self, claim: Claim, seed_run_id: UUID | None, holder_finished: Callable[[str], bool]) -> Replay | None:
         """The stored answer to a key; None if it is free. IdempotencyConflict, IdempotencyInProgress."""
-        finished = self._leases.finished(claim.environment, holder_finished)
         with self._database.connection() as connection:
-            return answered(connection, claim, seed_run_id, finished)
+            return answered(connection, claim, seed_run_id, lambda _token, holder: holder_finished(holder))
 
     def answer_of(self, run: SeedRun) -> str | None:
         """The answer stored when a seed run succeeded; None if there is none, or none any more."""

@@ -4,7 +4,7 @@ A claim on a key is made in the transaction that takes the lease, and dies with 
 stopped leaves its key free. The answer is stored in the transaction that ends the run well.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -60,17 +60,19 @@ class _Found:
 
 
 def answered(
-    connection: Connection, claim: Claim, seed_run_id: UUID | None, finished: Collection[int] = ()
+    connection: Connection, claim: Claim, seed_run_id: UUID | None, is_over: Callable[[int, str], bool]
 ) -> Replay | None:
     """The stored answer to a claim; None if the key is free for `seed_run_id`.
 
-    `finished` has tokens of leases whose holder is known to be over. Raises IdempotencyConflict where the key stands for
-    another manifest, IdempotencyInProgress where its run goes on.
+    `is_over` is asked about the token and the holder of a lease under which another claims the key. Raises
+    IdempotencyConflict where the key stands for another manifest, IdempotencyInProgress where its run goes on.
     """
     found = _find(connection, claim)
     if found is None or found.seed_run_id == seed_run_id:
         return None
-    if found.completed_at is None and (found.token is None or found.token in finished):
+    if found.completed_at is None and (
+        found.token is None or found.holder is None or is_over(found.token, found.holder)
+    ):
         return None
     if found.manifest_hash != claim.manifest_hash:
         raise IdempotencyConflict(
@@ -93,9 +95,10 @@ def answered(
 def claim_key(connection: Connection, claim: Claim, seed_run_id: UUID, finished: Collection[int]) -> None:
     """Make the key stand for a seed run, in the transaction that takes its lease.
 
-    Raises IdempotencyConflict, or IdempotencyInProgress where another run holds or has just answered it.
+    `finished` has tokens of leases whose holder is known to be over. Raises IdempotencyConflict, or IdempotencyInProgress
+    where another run holds or has just answered it.
     """
-    replay = answered(connection, claim, seed_run_id, finished)
+    replay = answered(connection, claim, seed_run_id, lambda token, _holder: token in finished)
     if replay is not None:
         raise IdempotencyInProgress(
             f"The key {claim.key!r} has just been answered: ask again to get the answer.",

@@ -84,7 +84,7 @@ class LeaseStore:
         wanted = Lease(tenant_id, environment, seed_run_id, holder, 0)
         if (joined := self.join(tenant_id, environment, seed_run_id)) is not None:
             return joined
-        finished = self.finished(environment, holder_finished)
+        finished = self._finished(environment, holder_finished)
         with self._control.connection() as connection:
             slot = _admitted(connection, wanted, terms, finished)
             if terms.claim is not None:
@@ -114,7 +114,7 @@ class LeaseStore:
             ).fetchone()
         return None if row is None else Lease(tenant_id, environment, seed_run_id, *row)
 
-    def finished(self, environment: str, holder_finished: Callable[[str], bool]) -> frozenset[int]:
+    def _finished(self, environment: str, holder_finished: Callable[[str], bool]) -> frozenset[int]:
         """Tokens of living leases whose holders are known to be over."""
         with self._control.connection() as connection:
             living = connection.execute(

@@ -13,10 +13,11 @@ from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
 from seed_pipelines.adapters.postgres.dataset_removals import record_removal
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.adapters.postgres.loading import load_shard, purge_dataset
+from seed_pipelines.adapters.postgres.loading import load_shard
 from seed_pipelines.errors import StorageUnavailable
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server, checkpoint
-from seed_pipelines_tests.e2e.postgres.rows import END, LOW, REMOVAL, TABLES, generated, no_files
+from seed_pipelines_tests.e2e.postgres.rows import REMOVAL, generated
+from seed_pipelines_tests.e2e.postgres.test_loading import purge
 
 pytestmark = pytest.mark.e2e
 
@@ -90,15 +91,7 @@ def test_a_removal_is_recorded_with_its_rows(stack: Server, data: Database, leas
     load_shard(
         data, TENANT_A.tenant_id, lease=lease, checkpoint=checkpoint(lease, generated(10)), tables=generated(10).loads()
     )
-    purge_dataset(
-        data,
-        TENANT_A.tenant_id,
-        lease=lease,
-        removal=REMOVAL,
-        ids=(LOW.bytes, END.bytes),
-        entities=TABLES,
-        remove_files=no_files,
-    )
+    purge(data, lease)
     with stack.superuser() as connection:
         found = connection.execute(
             "SELECT tenant_id, environment, profile, reason, subject, rows, fencing_token FROM seed.dataset_removal"
@@ -117,15 +110,7 @@ def test_files_that_cannot_be_removed_keep_the_rows(stack: Server, data: Databas
         data, TENANT_A.tenant_id, lease=lease, checkpoint=checkpoint(lease, generated(10)), tables=generated(10).loads()
     )
     with pytest.raises(StorageUnavailable):
-        purge_dataset(
-            data,
-            TENANT_A.tenant_id,
-            lease=lease,
-            removal=REMOVAL,
-            ids=(LOW.bytes, END.bytes),
-            entities=TABLES,
-            remove_files=away,
-        )
+        purge(data, lease, away)
     with stack.superuser() as connection:
         counts = connection.execute(
             "SELECT (SELECT count(*) FROM banking.customer), (SELECT count(*) FROM seed.shard_checkpoint),"

@@ -1,7 +1,7 @@
 """A shard is loaded whole, in place of the old one, and reads back as it was."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -43,6 +43,19 @@ def load(
         checkpoint=checkpoint(lease, rows),
         tables=rows.loads() if tables is None else tables,
         **options,
+    )
+
+
+def purge(database: Database, lease: Lease, remove_files: Callable[[], None] = no_files) -> Mapping[str, int]:
+    """Remove the dataset."""
+    return purge_dataset(
+        database,
+        lease.tenant_id,
+        lease=lease,
+        removal=REMOVAL,
+        ids=(LOW.bytes, END.bytes),
+        entities=TABLES,
+        remove_files=remove_files,
     )
 
 
@@ -151,15 +164,7 @@ def test_rows_of_others_survive(stack: Server, data: Database, lease: Lease) -> 
                 marks = ", ".join(f"%({name})s" for name in values)
                 connection.execute(f"INSERT INTO banking.customer ({names}) VALUES ({marks})".encode(), values)  # noqa: S608 - the names are the schema's
     load(data, lease, generated(10))
-    purge_dataset(
-        data,
-        TENANT_A.tenant_id,
-        lease=lease,
-        removal=REMOVAL,
-        ids=(LOW.bytes, END.bytes),
-        entities=TABLES,
-        remove_files=no_files,
-    )
+    purge(data, lease)
     with stack.superuser() as connection:
         found = connection.execute("SELECT tenant_id, count(*) FROM banking.customer GROUP BY tenant_id").fetchall()
     assert set(found) == {(TENANT_A.tenant_id, 20), (TENANT_B.tenant_id, 20)}
@@ -208,15 +213,7 @@ def test_a_purge_needs_the_lease(leases: LeaseStore, data: Database, lease: Leas
     load(data, lease, generated(10))
     leases.release(lease)
     with pytest.raises(LeaseLost):
-        purge_dataset(
-            data,
-            TENANT_A.tenant_id,
-            lease=lease,
-            removal=REMOVAL,
-            ids=(LOW.bytes, END.bytes),
-            entities=TABLES,
-            remove_files=no_files,
-        )
+        purge(data, lease)
     assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
 
 

@@ -7,14 +7,13 @@ from psycopg import sql
 
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.adapters.postgres.loading import purge_dataset
 from seed_pipelines.adapters.postgres.readback import counts, duplicates, orphans
 from seed_pipelines.adapters.postgres.row_security import verify_row_security
 from seed_pipelines.adapters.postgres.target import verify_target
 from seed_pipelines.errors import DatasetInUse, TargetMismatch
 from seed_pipelines_tests.e2e.postgres.conftest import TENANT_A, TENANT_B, Server
-from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, REMOVAL, TABLES, generated
-from seed_pipelines_tests.e2e.postgres.test_loading import landed, load
+from seed_pipelines_tests.e2e.postgres.rows import BANK_ACCOUNTS, CUSTOMERS, END, LOW, TABLES, generated
+from seed_pipelines_tests.e2e.postgres.test_loading import landed, load, purge
 
 pytestmark = pytest.mark.e2e
 
@@ -102,16 +101,7 @@ def test_a_dataset_is_made_smaller_and_purged(partitioned: Server, data: Databas
     load(data, lease, generated(300))
     load(data, lease, generated(10))
     assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
-    ids = (LOW.bytes, END.bytes)
-    purge_dataset(
-        data,
-        TENANT_A.tenant_id,
-        lease=lease,
-        removal=REMOVAL,
-        ids=ids,
-        entities=TABLES,
-        remove_files=lambda: None,
-    )
+    purge(data, lease)
     assert leaves(partitioned) == set()
 
 

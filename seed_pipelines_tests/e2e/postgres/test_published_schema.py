@@ -21,7 +21,6 @@ from seed_pipelines.adapters.postgres.database import Database, set_tenant
 from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.isolation.examination import examine_control_login, examine_data_login
 from seed_pipelines.adapters.postgres.leases import Lease, Terms
-from seed_pipelines.adapters.postgres.loading import purge_dataset
 from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits, RateLimitKey
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
@@ -35,10 +34,10 @@ from seed_pipelines_tests.e2e.postgres.conftest import (
     never,
     running_server,
 )
-from seed_pipelines_tests.e2e.postgres.rows import END, LOW, REMOVAL, TABLES, generated, no_files
+from seed_pipelines_tests.e2e.postgres.rows import generated
 from seed_pipelines_tests.e2e.postgres.test_control import opened
 from seed_pipelines_tests.e2e.postgres.test_doctor import KEYS
-from seed_pipelines_tests.e2e.postgres.test_loading import load
+from seed_pipelines_tests.e2e.postgres.test_loading import load, purge
 
 pytestmark = pytest.mark.e2e
 
@@ -225,15 +224,7 @@ class Probe:
         assert control.answer_of(run) == "done"
         again, lease = self._admitted(control)
         control.finish_run(again.seed_run_id, "failed", None)
-        purge_dataset(
-            self.data,
-            TENANT_A.tenant_id,
-            lease=lease,
-            removal=REMOVAL,
-            ids=(LOW.bytes, END.bytes),
-            entities=TABLES,
-            remove_files=no_files,
-        )
+        purge(self.data, lease)
         control.forget_answers(TENANT_A.tenant_id, ENVIRONMENT, "default")
         assert control.answer_of(run) is None
         control.release(lease)
