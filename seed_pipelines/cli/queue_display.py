@@ -20,7 +20,7 @@ class QueueDisplay:
     """
 
     def __init__(self, *, announces: bool, waits: bool) -> None:
-        self._announces, self._waits = announces, waits
+        self.announces, self._waits = announces, waits
         self._began = time.monotonic()
         self._told = 0.0
         self._reason = ""
@@ -32,7 +32,7 @@ class QueueDisplay:
 
     def _on_entered(self, entry_id: int) -> None:
         self._began = time.monotonic()
-        if self._announces:
+        if self.announces:
             click.echo(f"queue_entry={entry_id}")
 
     def _on_refused(self, refusal: SeedError) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import click
+from dagster import DagsterInstance
 
 from seed_pipelines.adapters.postgres.idempotency import Replay
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun
@@ -136,27 +137,40 @@ def _seed(
         window_override=override_window,
         idempotency_key=idempotency_key,
     )
+    with services.connections_kept():
+        if dry_run:
+            return _rehearsed(services, request, output or settings.state_dir / "dry-run")
+        try:
+            return _run(seeding, instance, services, request, source, QueueDisplay(announces=not as_json, waits=wait))
+        except BaseException as error:
+            if source.profile is not None:
+                give_up(services, request, source.profile, error)
+            raise
+
+
+def _run(
+    seeding: SeedingFromSettings,
+    instance: DagsterInstance,
+    services: Services,
+    request: SeedRequest,
+    source: "_ManifestSource",
+    display: QueueDisplay,
+) -> RunOutcome:
     started = datetime.now(UTC)
-    if dry_run:
-        return _rehearsed(services, request, output or settings.state_dir / "dry-run")
-    try:
-        session = ask(services, request, QueueDisplay(announces=not as_json, waits=wait).patience)
-        if isinstance(session, Replay):
-            return RunOutcome(session.response, repeated_from=session.answered_at)
-        _announce(as_json, session.run, run_id)
-        with held(session):
-            job = ManifestJob(session.manifest, session.plan, source.path)
-            with storage_translated():
-                problem = launch(job, seeding, instance, run_id)
-            if problem is not None:
-                session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
-            seconds = (datetime.now(UTC) - started).total_seconds()
-            steps = step_times(session, instance, run_id)
-            return RunOutcome(stored_text(session, problem), steps, seconds, expenses(session).warning)
-    except BaseException as error:
-        if source.profile is not None:
-            give_up(services, request, source.profile, error)
-        raise
+    session = ask(services, request, display.patience)
+    if isinstance(session, Replay):
+        return RunOutcome(session.response, repeated_from=session.answered_at)
+    if display.announces:
+        _announce(session.run)
+    with held(session):
+        job = ManifestJob(session.manifest, session.plan, source.path)
+        with storage_translated():
+            problem = launch(job, seeding, instance, session.run.origin)
+        if problem is not None:
+            session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
+        seconds = (datetime.now(UTC) - started).total_seconds()
+        steps = step_times(session, instance, session.run.origin)
+        return RunOutcome(stored_text(session, problem), steps, seconds, expenses(session).warning)
 
 
 class _ManifestSource:
@@ -223,7 +237,6 @@ def _rehearsed(services: Services, request: SeedRequest, directory: Path) -> Run
     return RunOutcome(text)
 
 
-def _announce(as_json: bool, run: SeedRun, dagster_run_id: str) -> None:
-    if not as_json:
-        click.echo(f"manifest_hash={run.manifest_hash}\nidempotency_key={run.idempotency_key}")
-        click.echo(f"seed_run_id={run.seed_run_id}\ndagster_run_id={dagster_run_id}")
+def _announce(run: SeedRun) -> None:
+    click.echo(f"manifest_hash={run.manifest_hash}\nidempotency_key={run.idempotency_key}")
+    click.echo(f"seed_run_id={run.seed_run_id}\ndagster_run_id={run.origin}")

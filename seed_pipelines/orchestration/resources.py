@@ -1,5 +1,7 @@
 """The resource through which assets reach the outside systems."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,12 +42,13 @@ class SeedingFromSettings:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._proofs = SecurityProofs()
+        self._databases: dict[str, Database] = {}
 
     def services(self, environment: str, instance: DagsterInstance) -> Services:
         """The outside systems of one environment; Vault keys are asked for once per process."""
         settings = self._settings
-        control = Database(settings.control_database_url.replace("{environment}", environment))
-        target = Database(settings.database_url.replace("{environment}", environment))
+        control = self._database(settings.control_database_url.replace("{environment}", environment))
+        target = self._database(settings.database_url.replace("{environment}", environment))
         return Services(
             control=PostgresControl(control, settings.lease_ttl_seconds),
             target=PostgresTables(target, self._proofs),
@@ -55,6 +58,7 @@ class SeedingFromSettings:
             clock=self.now,
             lease_ttl_seconds=settings.lease_ttl_seconds,
             holder_finished=lambda holder: is_finished(instance, holder),
+            connections_kept=lambda: _kept(control, target),
         )
 
     def read_manifest(self, path: Path) -> Manifest:
@@ -65,6 +69,17 @@ class SeedingFromSettings:
         """The time, in UTC."""
         return datetime.now(UTC)
 
+    def _database(self, url: str) -> Database:
+        return self._databases.setdefault(url, Database(url))
+
     @cached_property
     def _keys(self) -> TransitKeys:
         return TransitKeys(self._settings.vault_addr, self._settings.read_vault_token, self._settings.vault_mount)
+
+
+@contextmanager
+def _kept(*databases: Database) -> Iterator[None]:
+    with ExitStack() as stack:
+        for database in databases:
+            stack.enter_context(database.kept())
+        yield

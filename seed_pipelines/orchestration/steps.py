@@ -44,7 +44,14 @@ class Step:
 @contextmanager
 def seed_step(context: Context, job: ManifestJob, seeding: Seeding, step: str) -> Iterator[Step]:
     """Enter the seed run for one step; the last one ends it. Errors become Dagster failures with Problem Details."""
-    services, request = seeding.services(job.identity[0], context.instance), _request(context, job, seeding)
+    services = seeding.services(job.identity[0], context.instance)
+    with services.connections_kept(), _entered(context, job, seeding, services, step) as entered:
+        yield entered
+
+
+@contextmanager
+def _entered(context: Context, job: ManifestJob, seeding: Seeding, services: Services, step: str) -> Iterator[Step]:
+    request = _request(context, job, seeding)
     shared = is_of_backfill(context.run.tags)
     try:
         shards = selected_shards(context.run.tags, job.plan, job.job_name)

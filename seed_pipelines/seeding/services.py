@@ -1,6 +1,7 @@
 """The outside systems a seed run needs, one port each; the adapters fit them, and so do the fakes of the tests."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -243,3 +244,5 @@ class Services:
     lease_ttl_seconds: float
     holder_finished: Callable[[str], bool]
     """Whether the run or backfill that holds a lease is known to be over."""
+    connections_kept: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Within it, the databases keep a connection for the next call instead of opening one for each."""

@@ -1,10 +1,11 @@
-"""Connections to one PostgreSQL database, one transaction each.
+"""Transactions in one PostgreSQL database.
 
 Settings are local to their transaction and nothing is prepared in the session, so a transaction pooler may stand in between.
 """
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -31,7 +32,7 @@ _ABSENT = (
 
 
 class Database:
-    """Where to connect, and as what; holds no connection."""
+    """Where to connect, and as what; holds no connection but within `kept`."""
 
     def __init__(self, url: str, *, application_name: str = "seed_pipelines", connect_timeout: int = 10) -> None:
         """`url` is a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
@@ -40,6 +41,9 @@ class Database:
         self._url = url
         self._application_name = application_name
         self._connect_timeout = connect_timeout
+        self._idle: list[Connection] = []
+        self._keepers = 0
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Database({self.location!r})"
@@ -60,15 +64,20 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection with one transaction, in UTC: committed at the end, rolled back by an exception, closed after either.
+        """A connection with one transaction, in UTC: committed at the end, rolled back by an exception.
 
-        Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login lacks a privilege,
-        TargetMismatch if something the statements name does not exist.
+        It is closed after either; within `kept`, after an exception only. Raises DatabaseUnavailable if the server does
+        not answer or goes away, Forbidden if the login lacks a privilege, TargetMismatch if something the statements name
+        does not exist.
         """
         try:
-            with self.connect() as connection, _ended_by_interruption(connection):
-                connection.execute("SET LOCAL TIME ZONE 'UTC'")
-                yield connection
+            with ExitStack() as closing:
+                connection = closing.enter_context(self._begun())
+                with _ended_by_interruption(connection):
+                    yield connection
+                    connection.commit()
+                if self._is_kept(connection):
+                    closing.pop_all()
         except psycopg.Error as error:
             if (interruption := _interruption(error)) is not None:
                 raise interruption from None
@@ -76,6 +85,20 @@ class Database:
             if meaning is None:
                 raise
             raise meaning from error
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep connections for the transactions that follow, instead of opening one for each, until the last of these ends."""
+        with self._lock:
+            self._keepers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keepers -= 1
+                ended, self._idle = ([], self._idle) if self._keepers else (self._idle, [])
+            for connection in ended:
+                connection.close()
 
     @contextmanager
     def tenant_transaction(self, tenant_id: UUID, *, timeout_seconds: float = 600) -> Iterator[Connection]:
@@ -94,6 +117,30 @@ class Database:
         """DatabaseUnavailable if the server does not answer."""
         with self.connection() as connection:
             connection.execute("SELECT 1")
+
+    def _begun(self) -> Connection:
+        """A connection in a new transaction: one that was kept, if the server still has it, or a new one."""
+        while True:
+            with self._lock:
+                kept = self._idle.pop() if self._idle else None
+            connection = kept or self.connect()
+            try:
+                connection.execute("SET LOCAL TIME ZONE 'UTC'")
+            except psycopg.Error as error:
+                connection.close()
+                if kept is None or not unavailable(error):
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+
+    def _is_kept(self, connection: Connection) -> bool:
+        with self._lock:
+            if self._keepers:
+                self._idle.append(connection)
+            return self._keepers > 0
 
     def _meaning(self, error: psycopg.Error) -> SeedError | None:
         primary = error.diag.message_primary or ""
