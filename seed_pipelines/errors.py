@@ -15,7 +15,8 @@ SeedError
 │   ├── DatasetInUse             409 dataset_in_use
 │   ├── TargetMismatch           422 target_mismatch
 │   ├── ParquetMismatch          409 parquet_mismatch
-│   └── ChecksFailed             422 checks_failed
+│   ├── ChecksFailed             422 checks_failed
+│   └── EvidenceInvalid          422 evidence_invalid
 ├── ConcurrencyRefusal           exit 3
 │   ├── IdempotencyInProgress    409 idempotency_in_progress
 │   ├── ConcurrencyCap           429 concurrency_cap
@@ -179,6 +180,13 @@ class ChecksFailed(ValidationFailure):
 
     code = "checks_failed"
     title = "The loaded data failed its checks"
+
+
+class EvidenceInvalid(ValidationFailure):
+    """An envelope, a report, a proof or a chain of reports is not what was sealed."""
+
+    code = "evidence_invalid"
+    title = "The evidence is not valid"
 
 
 class ConcurrencyRefusal(SeedError):

@@ -2,6 +2,7 @@
 
 from seed_pipelines_tests.fakes.control import FakeControl
 from seed_pipelines_tests.fakes.keys import FakeKeys
+from seed_pipelines_tests.fakes.signer import FakeSigner
 from seed_pipelines_tests.fakes.tables import FakeTables
 
-__all__ = ["FakeControl", "FakeKeys", "FakeTables"]
+__all__ = ["FakeControl", "FakeKeys", "FakeSigner", "FakeTables"]
