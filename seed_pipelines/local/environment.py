@@ -10,7 +10,7 @@ from seed_pipelines.local.logins import APP, DAGSTER, OPERATOR, SERVICE, databas
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.s3_server import REGION
 from seed_pipelines.local.stack import LocalStack
-from seed_pipelines.local.vault_server import MOUNT_TEMPLATE
+from seed_pipelines.local.vault_server import EVIDENCE_KEY, EVIDENCE_MOUNT_TEMPLATE, MOUNT_TEMPLATE
 
 Subject = Literal["operator", "service"]
 
@@ -47,6 +47,8 @@ def stack_environment(state_dir: Path, subject: Subject = "operator") -> dict[st
         "SEED_VAULT_ADDR": stack.vault.address,
         "SEED_VAULT_TOKEN_FILE": str(paths.vault_token),
         "SEED_VAULT_MOUNT": MOUNT_TEMPLATE,
+        "SEED_VAULT_EVIDENCE_MOUNT": EVIDENCE_MOUNT_TEMPLATE,
+        "SEED_VAULT_EVIDENCE_KEY": EVIDENCE_KEY,
         "SEED_DATA_URL": str(paths.data),
         "SEED_MANIFESTS_DIR": description["manifests_dir"],
         "SEED_LEASE_TTL_SECONDS": _LEASE_TTL_SECONDS,

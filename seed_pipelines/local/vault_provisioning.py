@@ -20,10 +20,20 @@ from seed_pipelines.errors import MaskingKeyChanged, StackUnavailable
 from seed_pipelines.local.manifest_tenants import NamedTenant
 from seed_pipelines.local.paths import StackPaths, write_private
 from seed_pipelines.local.transit_import import import_key
-from seed_pipelines.local.vault_server import MOUNT_TEMPLATE
+from seed_pipelines.local.vault_server import EVIDENCE_KEY, EVIDENCE_MOUNT_TEMPLATE, MOUNT_TEMPLATE
 
 _POLICY_NAME: Final = "seed-pipelines"
-_POLICY: Final = 'path "seeds/+/+/hmac/pii-*" {\n  capabilities = ["update"]\n}\n'
+_POLICY: Final = f"""\
+path "seeds/+/+/hmac/pii-*" {{
+  capabilities = ["update"]
+}}
+path "evidence/+/sign/{EVIDENCE_KEY}" {{
+  capabilities = ["update"]
+}}
+path "evidence/+/keys/{EVIDENCE_KEY}" {{
+  capabilities = ["read"]
+}}
+"""
 _TOKEN_PERIOD: Final = "768h"  # noqa: S105  # a duration
 _PROBE: Final = b"seed-pipelines/v1/same-key"
 _SMALLEST_MATERIAL: Final = 32
@@ -31,9 +41,9 @@ _LARGEST_MATERIAL: Final = 512
 
 
 def provision(client: hvac.Client, paths: StackPaths, tenants: Iterable[NamedTenant], material: bytes | None) -> None:
-    """Bring mounts, PII keys, policy and token up to date.
+    """Bring mounts, PII keys, the keys that reports are signed with, policy and token up to date.
 
-    New keys are random, or are made of `material` (32 to 512 bytes) where it is given. Raises MaskingKeyChanged,
+    New PII keys are random, or are made of `material` (32 to 512 bytes) where it is given. Raises MaskingKeyChanged,
     before anything is imported, where a key exists that is not made of it.
     """
     named = tuple(tenants)
@@ -48,6 +58,9 @@ def provision(client: hvac.Client, paths: StackPaths, tenants: Iterable[NamedTen
                 client.write_data(f"{mount}/keys/{key}", data={"type": "hmac", "key_size": 32})
             else:
                 import_key(client, mount, key, material)
+        for mount in sorted({_evidence_mount_of(tenant) for tenant in named}):
+            if not _exists(client, mount, EVIDENCE_KEY):
+                client.write_data(f"{mount}/keys/{EVIDENCE_KEY}", data={"type": "ecdsa-p256"})
         client.sys.create_or_update_policy(_POLICY_NAME, _POLICY)
         _keep_token(client, paths.vault_token)
     except (VaultError, requests.RequestException) as error:
@@ -72,9 +85,13 @@ def _mount_of(tenant: NamedTenant) -> str:
     return MOUNT_TEMPLATE.format(environment=tenant.environment, tenant=tenant.tenant)
 
 
+def _evidence_mount_of(tenant: NamedTenant) -> str:
+    return EVIDENCE_MOUNT_TEMPLATE.format(environment=tenant.environment)
+
+
 def _mount(client: hvac.Client, tenants: Iterable[NamedTenant]) -> None:
     mounted = client.sys.list_mounted_secrets_engines()["data"]
-    for mount in sorted({_mount_of(tenant) for tenant in tenants}):
+    for mount in sorted({place(tenant) for tenant in tenants for place in (_mount_of, _evidence_mount_of)}):
         if f"{mount}/" not in mounted:
             client.sys.enable_secrets_engine("transit", path=mount)
 

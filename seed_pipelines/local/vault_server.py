@@ -20,6 +20,11 @@ from seed_pipelines.local.server import RecordedServer
 MOUNT_TEMPLATE: Final = "seeds/{environment}/{tenant}"
 """Where a tenant's keys are."""
 
+EVIDENCE_MOUNT_TEMPLATE: Final = "evidence/{environment}"
+"""Where the key is that the reports of an environment are signed with."""
+
+EVIDENCE_KEY: Final = "seed-reports"
+
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
 _REQUEST_SECONDS: Final = 10.0

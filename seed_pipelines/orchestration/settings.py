@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     vault_token: SecretStr | None = Field(None, validation_alias=AliasChoices("SEED_VAULT_TOKEN", "VAULT_TOKEN"))
     vault_token_file: Path | None = None
     vault_mount: str = "seeds/{environment}/{tenant}"
+    vault_evidence_mount: str = "evidence/{environment}"
+    """Transit mount of the key that reports are signed with; may hold `{environment}`."""
+    vault_evidence_key: str = "seed-reports"
+    """That key, of type ecdsa-p256 or ed25519."""
     lease_ttl_seconds: float = Field(60, gt=0)
     s3_endpoint_url: str | None = Field(None, validation_alias=AliasChoices("SEED_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL"))
     dagster_postgres_url: str | None = None

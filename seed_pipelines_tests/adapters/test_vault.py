@@ -3,24 +3,20 @@
 import base64
 import hashlib
 import hmac
-import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from seed_pipelines.adapters.vault import KEY_BYTES, TransitKeys
 from seed_pipelines.errors import VaultUnavailable
+from seed_pipelines_tests.adapters.http_answers import Answer, served
 
 TOKEN = "s.a-token-nobody-may-see"  # noqa: S105 # opens nothing
 MATERIAL = b"key material of the fake"
-
-Answer = tuple[int, Any]
 
 
 @dataclass
@@ -53,33 +49,9 @@ class FakeVault:
 def vault() -> Iterator[FakeVault]:
     """A fake on a free loopback port."""
     fake = FakeVault()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-        def do_GET(self) -> None:
-            self._answer({})
-
-        def _answer(self, body: dict[str, Any]) -> None:
-            status, document = fake.answer(self.path, self.headers["X-Vault-Token"], body)
-            content = document if isinstance(document, bytes) else json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 # the name in the standard library
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        fake.addr = f"http://127.0.0.1:{server.server_address[1]}"
+    with served(fake.answer) as addr:
+        fake.addr = addr
         yield fake
-        server.shutdown()
-        thread.join()
 
 
 def ask(keys: TransitKeys, *fields: str) -> dict[str, bytes]:

@@ -9,7 +9,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # the package declares no exports
+from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.signer import (  # type: ignore[attr-defined]  # the package declares no exports
+    Signature,
+    SSlibKey,
+)
 
 from seed_pipelines.errors import EvidenceInvalid
 
@@ -39,6 +43,14 @@ class PublicKey:
     def fingerprint(self) -> str:
         """SHA-256 of the DER SubjectPublicKeyInfo, in hex."""
         return self.keyid.rpartition(":")[2]
+
+    def signed(self, message: bytes, signature: bytes) -> bool:
+        """Whether the key made the signature over the message."""
+        try:
+            self.verifier.verify_signature(Signature(self.keyid, signature.hex()), message)
+        except UnverifiedSignatureError:
+            return False
+        return True
 
     @cached_property
     def verifier(self) -> SSlibKey:
