@@ -1,6 +1,7 @@
 """Canonical JSON (RFC 8785), read so strictly that one object has one sequence of bytes."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
@@ -32,6 +33,14 @@ def canonical_object(data: bytes, what: str) -> dict[str, Any]:
             f"The {what} is not in its canonical form (RFC 8785): it differs at byte {_first_difference(canonical, data)}."
         )
     return found
+
+
+def canonical_bytes(document: Mapping[str, Any], what: str) -> bytes:
+    """The RFC 8785 bytes of a JSON object; EvidenceInvalid, with `what` it is, for a number that JSON does not keep."""
+    try:
+        return rfc8785.dumps(dict(document))
+    except rfc8785.CanonicalizationError as error:
+        raise EvidenceInvalid(f"The {what} has no canonical form: {error}.") from error
 
 
 class _Refused(ValueError):

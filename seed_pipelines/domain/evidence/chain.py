@@ -32,8 +32,6 @@ class Link:
     """What the report says the envelope before it is."""
     sha256: str
     """What its own envelope is."""
-    fencing_token: int | None = None
-    """The token of its seed run; None for a dry run."""
 
     @property
     def head(self) -> ChainHead:
@@ -45,10 +43,10 @@ def verify_chain(links: Iterable[Link], *, after: ChainHead = START, head: Chain
     """The newest report of a chain that follows `after` without a gap, in the order of `links`.
 
     EvidenceInvalid, with the `sequence` it is about, where a report is missing, doubled, out of its place, of another
-    tenant or environment, follows another envelope than the one before it, has an older fencing token, or where the
-    newest is not `head`: only who knows the head can tell that the newest ones were taken away.
+    tenant or environment, follows another envelope than the one before it, or where the newest is not `head`: only who
+    knows the head can tell that the newest ones were taken away.
     """
-    newest, owner, token = after, None, 0
+    newest, owner = after, None
     for link in links:
         _require_next(link, newest)
         if owner not in (None, (link.tenant_id, link.environment)):
@@ -59,9 +57,7 @@ def verify_chain(links: Iterable[Link], *, after: ChainHead = START, head: Chain
                 f"follows the envelope {link.previous_sha256}, but {_named(newest)} is {newest.sha256}:"
                 " one of the two was rewritten",
             )
-        if link.fencing_token is not None and link.fencing_token < token:
-            raise _broken(link.sequence, f"has fencing token {link.fencing_token}, older than the {token} before it")
-        newest, owner, token = link.head, (link.tenant_id, link.environment), link.fencing_token or token
+        newest, owner = link.head, (link.tenant_id, link.environment)
     if head is not None and newest != head:
         raise _broken(
             head.sequence,

@@ -60,11 +60,7 @@ def checkpoint_statement(taken: Checkpoint) -> bytes:
 
 def read_checkpoint(payload: bytes) -> Checkpoint:
     """The checkpoint in an envelope's payload; EvidenceInvalid."""
-    statement = read_statement(payload)
-    if statement.predicate_type != CHECKPOINT_TYPE:
-        raise EvidenceInvalid(
-            f"The statement's predicateType is {shown(statement.predicate_type)}, not {CHECKPOINT_TYPE}."
-        )
+    statement = read_statement(payload, CHECKPOINT_TYPE)
     found = statement.predicate
     require_contract(found, _CONTRACT)
     try:

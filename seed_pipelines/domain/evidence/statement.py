@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import rfc8785
-
-from seed_pipelines.domain.evidence.canonical import canonical_object
+from seed_pipelines.domain.evidence.canonical import canonical_bytes, canonical_object
 from seed_pipelines.domain.evidence.contract import require_contract
 from seed_pipelines.domain.issues import shown
 from seed_pipelines.errors import EvidenceInvalid
@@ -29,44 +27,49 @@ class Statement:
 
 
 def statement_bytes(statement: Statement) -> bytes:
-    """The RFC 8785 bytes of a statement."""
-    return rfc8785.dumps(
+    """The RFC 8785 bytes of a statement; EvidenceInvalid if it has none."""
+    return canonical_bytes(
         {
             "_type": STATEMENT_TYPE,
             "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in statement.subjects.items()],
             "predicateType": statement.predicate_type,
             "predicate": dict(statement.predicate),
-        }
+        },
+        "statement",
     )
 
 
-def read_statement(payload: bytes) -> Statement:
-    """The statement in an envelope's payload; EvidenceInvalid unless it is one of Statement v1 in its canonical form."""
+def read_statement(payload: bytes, predicate_type: str) -> Statement:
+    """The statement in an envelope's payload; EvidenceInvalid unless it is one of Statement v1 of a predicate's type.
+
+    Only its canonical form is accepted.
+    """
     document = canonical_object(payload, "statement")
     if sorted(document) != ["_type", "predicate", "predicateType", "subject"]:
         raise EvidenceInvalid(f"The statement has the members {', '.join(map(shown, document))}.")
     if document["_type"] != STATEMENT_TYPE:
         raise EvidenceInvalid(f"The statement's _type is {shown(document['_type'])}, not {STATEMENT_TYPE}.")
-    predicate, predicate_type = document["predicate"], document["predicateType"]
-    if not isinstance(predicate, dict) or not isinstance(predicate_type, str):
-        raise EvidenceInvalid("The statement's predicate is no object, or its predicateType no text.")
+    if document["predicateType"] != predicate_type:
+        raise EvidenceInvalid(
+            f"The statement's predicateType is {shown(document['predicateType'])}, not {predicate_type}."
+        )
+    predicate = document["predicate"]
+    if not isinstance(predicate, dict):
+        raise EvidenceInvalid("The statement's predicate is no object.")
     return Statement(predicate_type, _subjects(document["subject"]), predicate)
 
 
 def report_statement(report: Mapping[str, Any]) -> bytes:
-    """The statement of a report: its subjects are the manifest, and of what was read back the dataset and its entities.
+    """The statement of a report that `build_report` made; EvidenceInvalid if it has no canonical form.
 
-    EvidenceInvalid if the report breaks its contract.
+    Its subjects are the manifest and, of what was read back, the dataset and its entities.
     """
-    require_contract(report, REPORT_CONTRACT)
     return statement_bytes(Statement(REPORT_TYPE, _digested(report), report))
 
 
 def read_report(payload: bytes) -> Mapping[str, Any]:
     """The report in an envelope's payload; EvidenceInvalid unless it keeps its contract and the subjects are its own."""
-    statement = read_statement(payload)
-    if statement.predicate_type != REPORT_TYPE:
-        raise EvidenceInvalid(f"The statement's predicateType is {shown(statement.predicate_type)}, not {REPORT_TYPE}.")
+    statement = read_statement(payload, REPORT_TYPE)
     require_contract(statement.predicate, REPORT_CONTRACT)
     expected = _digested(statement.predicate)
     for name in {**expected, **statement.subjects}:

@@ -12,12 +12,12 @@ from seed_pipelines.errors import EvidenceInvalid
 
 
 def chain(length: int, after: ChainHead = START) -> list[Link]:
-    """Links that follow a head, each with a fencing token of its own."""
+    """Links that follow a head."""
     links: list[Link] = []
     for sequence in range(after.sequence + 1, after.sequence + 1 + length):
         previous = links[-1].sha256 if links else after.sha256
         sha256 = hashlib.sha256(f"envelope {sequence}".encode()).hexdigest()
-        links.append(Link("tenant-id", "staging", sequence, previous, sha256, 10 + sequence))
+        links.append(Link("tenant-id", "staging", sequence, previous, sha256))
     return links
 
 
@@ -84,26 +84,16 @@ def test_a_doubled_report_is_named(length: int, data: st.DataObject) -> None:
     [
         ({"tenant_id": "another"}, "belongs to staging of tenant another"),
         ({"environment": "dev"}, "belongs to dev"),
-        ({"fencing_token": 11}, "older than the 12"),
         ({"previous_sha256": "0" * 64}, "number 2 is"),
     ],
 )
 def test_a_report_of_something_else_is_named(changes: dict[str, object], reason: str) -> None:
-    """Another tenant or environment, an older run, another past."""
+    """Another tenant or environment, another past."""
     links = chain(4)
     links[2] = replace(links[2], **changes)  # type: ignore[arg-type]  # the table's values fit their fields
     refusal = broken(links)
     assert reason in refusal.detail
     assert refusal.extensions["sequence"] == 3
-
-
-def test_a_dry_run_has_no_token() -> None:
-    """And the tokens go on behind it."""
-    links = chain(4)
-    links[1] = replace(links[1], fencing_token=None)
-    assert verify_chain(links).sequence == 4
-    links[2] = replace(links[2], fencing_token=10)
-    assert "older than the 11" in broken(links).detail
 
 
 def test_the_first_report_follows_nothing() -> None:
