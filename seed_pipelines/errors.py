@@ -26,6 +26,7 @@ SeedError
 │   ├── DatabaseUnavailable      503 database_unavailable
 │   ├── VaultUnavailable         503 vault_unavailable
 │   ├── StorageUnavailable       503 storage_unavailable
+│   ├── WormUnavailable          503 worm_unavailable
 │   └── StackUnavailable         503 stack_unavailable
 ├── LimitRefusal                 exit 5
 │   ├── OutsideWindow            409 outside_window
@@ -251,6 +252,13 @@ class StorageUnavailable(DependencyUnavailable):
 
     code = "storage_unavailable"
     title = "The data directory or bucket is not available"
+
+
+class WormUnavailable(DependencyUnavailable):
+    """The bucket for evidence does not answer, refuses, or would not keep what is sealed in it."""
+
+    code = "worm_unavailable"
+    title = "The bucket for evidence is not available"
 
 
 class StackUnavailable(DependencyUnavailable):
