@@ -8,7 +8,7 @@ from typing import Final, Literal
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.logins import APP, DAGSTER, OPERATOR, SERVICE, database_of
 from seed_pipelines.local.paths import StackPaths
-from seed_pipelines.local.s3_server import REGION
+from seed_pipelines.local.s3_server import EVIDENCE_BUCKET, REGION
 from seed_pipelines.local.stack import LocalStack
 from seed_pipelines.local.vault_server import EVIDENCE_KEY, EVIDENCE_MOUNT_TEMPLATE, MOUNT_TEMPLATE
 
@@ -50,6 +50,7 @@ def stack_environment(state_dir: Path, subject: Subject = "operator") -> dict[st
         "SEED_VAULT_EVIDENCE_MOUNT": EVIDENCE_MOUNT_TEMPLATE,
         "SEED_VAULT_EVIDENCE_KEY": EVIDENCE_KEY,
         "SEED_DATA_URL": str(paths.data),
+        "SEED_EVIDENCE_BUCKET": EVIDENCE_BUCKET,
         "SEED_MANIFESTS_DIR": description["manifests_dir"],
         "SEED_LEASE_TTL_SECONDS": _LEASE_TTL_SECONDS,
         "AWS_ENDPOINT_URL": stack.s3.address,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REGION: Final = "us-east-1"
 BUCKET: Final = "seed-pipelines"
+EVIDENCE_BUCKET: Final = "seed-evidence"
+BUCKETS: Final = (BUCKET, EVIDENCE_BUCKET)
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
@@ -77,18 +79,19 @@ class S3Server(RecordedServer):
         )
 
     def healthy(self) -> bool:
-        """Whether the recorded process serves its port and the bucket, with versions and object lock."""
+        """Whether the recorded process serves its port and the buckets, with versions and object lock."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 # as in `client`
 
         if not self._answers():
             return False
         client = self.client()
         try:
-            versions = client.get_bucket_versioning(Bucket=BUCKET)
-            client.get_object_lock_configuration(Bucket=BUCKET)
+            versions = [client.get_bucket_versioning(Bucket=bucket).get("Status") for bucket in BUCKETS]
+            for bucket in BUCKETS:
+                client.get_object_lock_configuration(Bucket=bucket)
         except (BotoCoreError, ClientError):
             return False
-        return versions.get("Status") == "Enabled"
+        return set(versions) == {"Enabled"}
 
     def stop(self) -> None:
         """End the recorded server."""
@@ -97,24 +100,17 @@ class S3Server(RecordedServer):
             stop(child, gently=signal.SIGTERM, seconds=_STOP_SECONDS)
 
     def provision(self) -> None:
-        """Make the bucket, with versions and object lock.
+        """Make the buckets, with versions and object lock.
 
         Both are set again where they are missing: the emulator writes a bucket's settings only when it is asked
         to end, so a killed one comes back with its objects and without them.
         """
-        from botocore.exceptions import ClientError  # noqa: PLC0415 # as in `client`
-
         client = self.client()
-        if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-            client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
-        if client.get_bucket_versioning(Bucket=BUCKET).get("Status") != "Enabled":
-            client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        try:
-            client.get_object_lock_configuration(Bucket=BUCKET)
-        except ClientError:
-            client.put_object_lock_configuration(
-                Bucket=BUCKET, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
-            )
+        known = [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
+        for bucket in BUCKETS:
+            if bucket not in known:
+                client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+            _lock(client, bucket)
 
     def _launched(self, port: int) -> Child:
         if self.emulator is None:
@@ -163,6 +159,17 @@ class S3Server(RecordedServer):
             file.write(text)
             write_private(self.paths.s3_credentials, text.getvalue())
         return dict(file["default"])
+
+
+def _lock(client: "S3Client", bucket: str) -> None:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 # as in `client`
+
+    if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        client.get_object_lock_configuration(Bucket=bucket)
+    except ClientError:
+        client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
 
 
 _NOT_INSTALLED: Final = (

@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.retention import LEAST_DAYS, LEAST_YEARS, MOST_DAYS, MOST_YEARS, Retention
 
 
 class Settings(BaseSettings):
@@ -34,6 +35,16 @@ class Settings(BaseSettings):
     """That key, of type ecdsa-p256 or ed25519."""
     lease_ttl_seconds: float = Field(60, gt=0)
     s3_endpoint_url: str | None = Field(None, validation_alias=AliasChoices("SEED_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL"))
+    evidence_bucket: str = "seed-evidence"
+    """The bucket with object lock that reports are sealed in."""
+    evidence_endpoint_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("SEED_EVIDENCE_ENDPOINT_URL", "SEED_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL"),
+    )
+    """Its S3 server, if it is another than that of the Parquet files."""
+    evidence_retention_days: int = Field(LEAST_DAYS, ge=LEAST_DAYS, le=MOST_DAYS)
+    evidence_retention_years: int = Field(LEAST_YEARS, ge=LEAST_YEARS, le=MOST_YEARS)
+    """Calendar years, which follow the days."""
     dagster_postgres_url: str | None = None
     """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
     schedules: Literal["stopped", "running"] = "stopped"
@@ -47,6 +58,11 @@ class Settings(BaseSettings):
         if self.catalogue_file is None:
             return Catalogue.packaged()
         return Catalogue.from_json(self.catalogue_file.read_bytes())
+
+    @property
+    def evidence_retention(self) -> Retention:
+        """How long sealed reports are retained."""
+        return Retention(self.evidence_retention_days, self.evidence_retention_years)
 
     def read_vault_token(self) -> str:
         """The Vault token: from its file where one is named, so that it may be renewed there."""
