@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from seed_pipelines.adapters.postgres.tenants import Tenant
@@ -14,8 +15,8 @@ from seed_pipelines.domain.manifest import Manifest, manifest_hash, read_manifes
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
 from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.services import Services
-from seed_pipelines_tests.fakes import FakeControl, FakeKeys, FakeTables
+from seed_pipelines.seeding.services import EvidenceServices, Services
+from seed_pipelines_tests.fakes import FakeControl, FakeEvidenceBucket, FakeKeys, FakeReports, FakeSigner, FakeTables
 
 REFERENCE = datetime(2025, 1, 1, tzinfo=UTC)
 IN_WINDOW = datetime(2025, 6, 1, 2, 0, tzinfo=UTC)
@@ -66,6 +67,15 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     catalogue: Catalogue = field(default_factory=catalogue)
     finished: set[str] = field(default_factory=set)
+    bucket: FakeEvidenceBucket = field(default_factory=FakeEvidenceBucket)
+    signer: FakeSigner = field(default_factory=FakeSigner)
+    seal_by: Literal["run", "sensor"] = "run"
+    seal_deadline_seconds: float = 60
+
+    @cached_property
+    def reports(self) -> FakeReports:
+        """The reports of the world's runs."""
+        return FakeReports(self.control)
 
     @property
     def services(self) -> Services:
@@ -77,6 +87,15 @@ class World:
             row_files=RowFileStore(str(self.directory)),
             catalogue=self.catalogue,
             clock=lambda: self.now,
+            evidence=EvidenceServices(
+                reports=self.reports,
+                log=self.reports,
+                bucket=self.bucket,
+                signer=self.signer,
+                seal_by=self.seal_by,
+                deadline_seconds=self.seal_deadline_seconds,
+                git_commit=None,
+            ),
             lease_ttl_seconds=60,
             holder_finished=self.finished.__contains__,
         )

@@ -1,13 +1,14 @@
 """The manifest: what to seed for one tenant, environment and profile, frozen once it is known to be right."""
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import rfc8785
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, model_validator
 
 from seed_pipelines.domain.catalogue import Catalogue, Environment, Mode
 from seed_pipelines.domain.frozen_mapping import Frozen
@@ -117,7 +118,7 @@ class Integrity(_Part):
 
 
 class Manifest(_Part):
-    """A manifest that is right: made by `read_manifest` only."""
+    """A manifest that is right: made by `read_manifest`, or of a document that it has accepted."""
 
     metadata: Metadata
     mode: Mode
@@ -136,6 +137,7 @@ class Manifest(_Part):
     canary: Canary | None = None
     integrations: Integrations | None = None
     integrity: Integrity
+    _canonical: bytes = PrivateAttr(default=b"{}")
 
     @model_validator(mode="before")
     @classmethod
@@ -146,6 +148,12 @@ class Manifest(_Part):
     def identity(self) -> tuple[str, str, str]:
         """Tenant, environment and profile: no two manifests have the same."""
         return self.metadata.tenant, self.metadata.environment, self.metadata.profile
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document it was read from: what its hash is of."""
+        document: dict[str, Any] = json.loads(self._canonical)
+        return document
 
     @property
     def ttl_days(self) -> int:
@@ -184,7 +192,14 @@ def read_manifest(document: Mapping[str, Any], catalogue: Catalogue, generated: 
     issues = inspect(document, catalogue, generated)
     if issues:
         raise refusal(issues)
-    return Manifest.model_validate(document)
+    return restored_manifest(document)
+
+
+def restored_manifest(document: Mapping[str, Any]) -> Manifest:
+    """The manifest in a document that `read_manifest` has accepted before, perhaps by a catalogue of then."""
+    manifest = Manifest.model_validate(document)
+    manifest._canonical = rfc8785.dumps(dict(document))  # noqa: SLF001  # set by whoever makes it, and never again
+    return manifest
 
 
 def refusal(issues: Collection[Issue]) -> ValidationFailure:

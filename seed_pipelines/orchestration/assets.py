@@ -9,6 +9,7 @@ import dagster as dg
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.errors import ChecksFailed
 from seed_pipelines.orchestration import presentation
+from seed_pipelines.orchestration.evidence import evidence_asset
 from seed_pipelines.orchestration.manifest_jobs import (
     DATABASE,
     ENVIRONMENT_TAG,
@@ -30,7 +31,7 @@ AssetDecorator = Callable[[Callable[[dg.AssetExecutionContext], dg.MaterializeRe
 
 
 def manifest_assets(job: ManifestJob, seeding: Seeding) -> list[dg.AssetsDefinition]:
-    """validated_manifest, one asset per entity, database, integrity_report."""
+    """validated_manifest, one asset per entity, database, integrity_report, evidence."""
     upstream, entity_assets = VALIDATED_MANIFEST, []
     for entity in job.plan.entities:
         entity_assets.append(_entity(job, seeding, entity, upstream))
@@ -41,6 +42,7 @@ def manifest_assets(job: ManifestJob, seeding: Seeding) -> list[dg.AssetsDefinit
         *entity_assets,
         _database(job, seeding, names),
         _integrity_report(job, seeding),
+        evidence_asset(job, seeding),
     ]
 
 

@@ -15,6 +15,7 @@ from seed_pipelines.orchestration.assets import manifest_assets
 from seed_pipelines.orchestration.dead_runs import dead_run_sensor
 from seed_pipelines.orchestration.deferral import deferral_sensor
 from seed_pipelines.orchestration.dry_run import dry_run_job
+from seed_pipelines.orchestration.evidence import sealing_sensor
 from seed_pipelines.orchestration.expiry import expiry_definitions
 from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding, SeedingFromSettings
@@ -62,7 +63,11 @@ def build_definitions(
         ],
         asset_checks=[manifest_checks(job, seeding) for job in jobs],
         jobs=[*dagster_jobs, dry_run_job(seeding)],
-        sensors=[dead_run_sensor(jobs, seeding), *([deferral_sensor(jobs, dagster_jobs, seeding)] if jobs else [])],
+        sensors=[
+            dead_run_sensor(jobs, seeding),
+            sealing_sensor(jobs, seeding),
+            *([deferral_sensor(jobs, dagster_jobs, seeding)] if jobs else []),
+        ],
         executor=dg.in_process_executor,
     )
 

@@ -23,6 +23,10 @@ DATABASE: Final = "database"
 CHECKS_STEP: Final = "checks"
 """The step that evaluates the checks of the asset `database`."""
 INTEGRITY_REPORT: Final = "integrity_report"
+EVIDENCE: Final = "evidence"
+"""Of the whole dataset, where all others are of a shard."""
+SEALED: Final = "sealed"
+"""The check of it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class ManifestJob:
     def steps(self) -> tuple[str, ...]:
         """The steps of a run in order."""
         entities = (entity.name for entity in self.plan.entities)
-        return (VALIDATED_MANIFEST, *entities, DATABASE, CHECKS_STEP, INTEGRITY_REPORT)
+        return (VALIDATED_MANIFEST, *entities, DATABASE, CHECKS_STEP, INTEGRITY_REPORT, EVIDENCE)
 
     def step_name(self, step: str) -> str:
         """One of the steps in Dagster: what it does first, which is what a timeline has room for."""

@@ -9,18 +9,22 @@ from typing import Protocol
 
 from dagster import DagsterInstance
 
+from seed_pipelines.adapters.evidence.bucket import EvidenceBucket
 from seed_pipelines.adapters.manifest_files import load_file
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.report_log import ReportLog
+from seed_pipelines.adapters.postgres.reports import ReportStore
 from seed_pipelines.adapters.postgres.security_proofs import SecurityProofs
 from seed_pipelines.adapters.postgres.seeded_tables import PostgresTables
 from seed_pipelines.adapters.row_files import RowFileStore
+from seed_pipelines.adapters.transit_signing import TransitSigner
 from seed_pipelines.adapters.vault import TransitKeys
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.orchestration.runs import is_finished
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.services import Services
+from seed_pipelines.seeding.services import EvidenceServices, Services
 
 
 class Seeding(Protocol):
@@ -56,6 +60,15 @@ class SeedingFromSettings:
             row_files=RowFileStore(settings.data_url, endpoint_url=settings.s3_endpoint_url),
             catalogue=settings.catalogue,
             clock=self.now,
+            evidence=EvidenceServices(
+                reports=ReportStore(control),
+                log=ReportLog(control),
+                bucket=self._bucket,
+                signer=self._signer(environment),
+                seal_by=settings.seal_by,
+                deadline_seconds=settings.seal_deadline_seconds,
+                git_commit=settings.git_commit,
+            ),
             lease_ttl_seconds=settings.lease_ttl_seconds,
             holder_finished=lambda holder: is_finished(instance, holder),
             connections_kept=lambda: _kept(control, target),
@@ -71,6 +84,26 @@ class SeedingFromSettings:
 
     def _database(self, url: str) -> Database:
         return self._databases.setdefault(url, Database(url))
+
+    @cached_property
+    def _bucket(self) -> EvidenceBucket:
+        settings = self._settings
+        return EvidenceBucket(
+            settings.evidence_bucket,
+            settings.evidence_retention,
+            self.now,
+            endpoint_url=settings.evidence_endpoint_url,
+        )
+
+    def _signer(self, environment: str) -> TransitSigner:
+        settings = self._settings
+        return TransitSigner(
+            settings.vault_addr,
+            settings.read_vault_token,
+            settings.vault_evidence_mount,
+            settings.vault_evidence_key,
+            environment,
+        )
 
     @cached_property
     def _keys(self) -> TransitKeys:

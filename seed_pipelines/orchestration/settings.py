@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     evidence_retention_days: int = Field(LEAST_DAYS, ge=LEAST_DAYS, le=MOST_DAYS)
     evidence_retention_years: int = Field(LEAST_YEARS, ge=LEAST_YEARS, le=MOST_YEARS)
     """Calendar years, which follow the days."""
+    seal_by: Literal["run", "sensor"] = "run"
+    """Who writes into that bucket: each run as its last step, or the sensor `seal_reports` alone, which it waits for."""
+    seal_deadline_seconds: float = Field(900, gt=0)
+    """How long a run whose work is done may wait for its report to be sealed, before it has failed."""
+    git_commit: str | None = Field(None, pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")
+    """Of the code and manifests that are deployed; reports name it."""
     dagster_postgres_url: str | None = None
     """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
     schedules: Literal["stopped", "running"] = "stopped"

@@ -9,11 +9,12 @@ from typing import Any
 
 import dagster as dg
 
+from seed_pipelines.adapters.postgres.reports import Evidence
 from seed_pipelines.domain.backoff import delay_seconds
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, OutsideWindow, SeedError
 from seed_pipelines.orchestration.deferral import defer
-from seed_pipelines.orchestration.manifest_jobs import IDEMPOTENCY_KEY_TAG, ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, IDEMPOTENCY_KEY_TAG, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import (
     PROBLEM_METADATA,
@@ -24,9 +25,9 @@ from seed_pipelines.orchestration.runs import (
     shards_asked_for,
 )
 from seed_pipelines.orchestration.schedules import stamp
-from seed_pipelines.seeding.answer import succeed
 from seed_pipelines.seeding.budget import charge_keys
 from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.sealing import finish
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
 from seed_pipelines.seeding.services import Services
 
@@ -54,7 +55,7 @@ def _entered(context: Context, job: ManifestJob, seeding: Seeding, services: Ser
     request = _request(context, job, seeding)
     shared = is_of_backfill(context.run.tags)
     try:
-        shards = selected_shards(context.run.tags, job.plan, job.job_name)
+        shards = _shards(context, job, step)
         session = enter(services, request)
     except BaseException as error:
         give_up(services, request, job.identity[2], error, keep_lease=shared)
@@ -65,10 +66,11 @@ def _entered(context: Context, job: ManifestJob, seeding: Seeding, services: Ser
         raise
     try:
         with held(session):
-            charge_keys(session, shards[0])
+            if shards:
+                charge_keys(session, shards[0])
             yield Step(session, shards)
-            if step == last_step(job, context.run):
-                _finish(context, session, len(shards))
+            if step == last_step(job, context.run) and step != EVIDENCE:
+                conclude(context, session, len(shards))
     except DependencyUnavailable as error:
         _retry_or_abandon(context, session, error)
     except SeedError as error:
@@ -119,13 +121,24 @@ def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedReques
     )
 
 
-def _finish(context: Context, session: Session, shards_of_run: int) -> None:
+def _shards(context: Context, job: ManifestJob, step: str) -> tuple[Shard, ...]:
+    """What the run is for; nothing where it is for the evidence alone, which is of all shards together."""
+    alone = step == EVIDENCE and context.run.asset_selection == {job.key(EVIDENCE)}
+    return () if alone else selected_shards(context.run.tags, job.plan, job.job_name)
+
+
+def conclude(context: Context, session: Session, shards_of_run: int) -> Evidence | None:
+    """End the seed run with its last step: reported and sealed, where every shard it was asked for has passed.
+
+    None where others of its shards are still to come, and for a run of some assets only.
+    """
     reports = session.services.control.shard_reports(session.run.seed_run_id)
     wanted = shards_asked_for(context.instance, session.run.origin, shards_of_run)
-    if wanted is not None and len(reports) >= wanted:
-        succeed(session)
-    elif not is_of_backfill(context.run.tags):
+    if wanted and len(reports) >= wanted:
+        return finish(session)
+    if not is_of_backfill(context.run.tags):
         session.finish("partial")
+    return None
 
 
 def _retry_or_abandon(context: Context, session: Session, error: DependencyUnavailable) -> None:

@@ -8,12 +8,8 @@ from seed_pipelines.errors import ChecksFailed
 from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.rehearsal import Rehearsal
 from seed_pipelines.seeding.reporting import summarize
+from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
-
-
-def succeed(session: Session) -> None:
-    """End a seed run well: its answer, its status and its lease change together; LeaseLost."""
-    session.services.control.succeed_run(session.run, session.lease, as_text(seed_answer(session)))
 
 
 def as_text(answer: Mapping[str, Any]) -> str:
@@ -27,31 +23,34 @@ def stored_text(session: Session, problem: Mapping[str, Any] | None) -> str:
     return as_text(seed_answer(session, problem)) if stored is None else stored
 
 
-def seed_answer(session: Session, problem: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def seed_answer(
+    record: RunRecord, problem: Mapping[str, Any] | None = None, report: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What a seed run was asked for and what landed, from the checkpoints and reports in the database."""
-    run, summary, overridden = session.run, summarize(session), session.window_overridden_because
-    reports = session.services.control.shard_reports(run.seed_run_id).values()
+    run, summary, overridden = record.run, summarize(record), record.window_overridden_because
+    reports = record.services.control.shard_reports(run.seed_run_id).values()
     return {
         "outcome": "seeded" if problem is None else "failed",
         "exit_code": 0 if problem is None else problem["exit_code"],
-        "tenant": session.tenant.slug,
-        "tenant_id": str(session.tenant.tenant_id),
+        "tenant": record.tenant.slug,
+        "tenant_id": str(record.tenant.tenant_id),
         "environment": run.environment,
         "mode": run.mode,
         "manifest_hash": run.manifest_hash,
         "idempotency_key": run.idempotency_key,
         "seed_run_id": str(run.seed_run_id),
         "dagster_run_id": run.origin,
-        "fencing_token": session.lease.token,
+        "fencing_token": run.fencing_token,
         **({"window_overridden_because": overridden} if overridden else {}),
         "shards_loaded": summary.shards_loaded,
         "shards_planned": summary.shards_planned,
-        **{name: value for name, value in expenses(session).as_dict().items() if value is not None},
-        "planned_rows": dict(session.plan.rows),
+        **{name: value for name, value in expenses(record).as_dict().items() if value is not None},
+        "planned_rows": dict(record.plan.rows),
         "rows": dict(summary.rows),
         "roots": dict(summary.roots),
         "digest": summary.digest if summary.is_complete else "",
-        "checks": [check for report in reports for check in report["checks"]],
+        "checks": [check for found in reports for check in found["checks"]],
+        "report": report,
         "problem": problem,
     }
 

@@ -19,6 +19,7 @@ from seed_pipelines.domain.workload import (
 )
 from seed_pipelines.errors import BudgetExceeded
 from seed_pipelines.seeding.loading import ShardLoad
+from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
 
 _WARNING_SHARE: Final = Decimal("0.8")
@@ -52,9 +53,9 @@ class Expenses:
         }
 
 
-def expenses(session: Session) -> Expenses:
+def expenses(record: RunRecord) -> Expenses:
     """What the seed run has cost so far."""
-    return _expenses(session, session.services.control.spending(session.run.seed_run_id))
+    return _expenses(record, record.services.control.spending(record.run.seed_run_id))
 
 
 def charge_keys(session: Session, shard: Shard) -> Expenses:
@@ -120,11 +121,11 @@ def _charge(session: Session, piece: Piece, work: Work, seconds: float) -> Expen
     return _expenses(session, session.services.control.charge(session.lease, entry))
 
 
-def _expenses(session: Session, spent: Spending) -> Expenses:
-    budget = session.manifest.budget
+def _expenses(record: RunRecord, spent: Spending) -> Expenses:
+    budget = record.manifest.budget
     cap = None if budget is None else budget.cost_cap_brl
-    return Expenses(spent.cost_brl, cap, _model(session).version)
+    return Expenses(spent.cost_brl, cap, _model(record).version)
 
 
-def _model(session: Session) -> CostModel:
-    return cost_model_of(session.manifest, session.services.catalogue)
+def _model(record: RunRecord) -> CostModel:
+    return cost_model_of(record.manifest, record.services.catalogue)

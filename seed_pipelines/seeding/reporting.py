@@ -10,6 +10,7 @@ from seed_pipelines.domain.plan import Shard
 from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.checking import check
 from seed_pipelines.seeding.doctor import Diagnosis
+from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
 
 
@@ -65,15 +66,15 @@ def shard_report(session: Session, shard: Shard) -> Mapping[str, Any]:
     return check_and_record(session, shard) if recorded is None else recorded
 
 
-def summarize(session: Session) -> DatasetSummary:
-    """What is loaded of the session's dataset, by its checkpoints under this manifest."""
+def summarize(record: RunRecord) -> DatasetSummary:
+    """What is loaded of the run's dataset, by its checkpoints under this manifest."""
     loaded = {
         checkpoint.shard_key: checkpoint
-        for checkpoint in session.services.target.checkpoints(session.tenant.tenant_id, session.run.environment)
-        if checkpoint.profile == session.run.profile and checkpoint.manifest_hash == session.run.manifest_hash
+        for checkpoint in record.services.target.checkpoints(record.tenant.tenant_id, record.run.environment)
+        if checkpoint.profile == record.run.profile and checkpoint.manifest_hash == record.run.manifest_hash
     }
-    shards = [loaded[key] for key in session.plan.shard_keys if key in loaded]
-    names = [entity.name for entity in session.plan.entities]
+    shards = [loaded[key] for key in record.plan.shard_keys if key in loaded]
+    names = [entity.name for entity in record.plan.entities]
     roots = {name: merkle_root([leaf for shard in shards for leaf in shard.leaves.get(name, ())]) for name in names}
     rows = {name: sum(shard.rows.get(name, 0) for shard in shards) for name in names}
-    return DatasetSummary(rows, roots, dataset_digest(roots), len(shards), len(session.plan.shards))
+    return DatasetSummary(rows, roots, dataset_digest(roots), len(shards), len(record.plan.shards))

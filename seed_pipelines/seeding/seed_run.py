@@ -4,14 +4,13 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from seed_pipelines.adapters.postgres.idempotency import FALLBACK_PREFIX, Claim, Operation, Replay
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
-from seed_pipelines.domain import window
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import Masker, MaskingKeys
@@ -29,7 +28,9 @@ from seed_pipelines.errors import (
 )
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.authorization import Caller, authorize
+from seed_pipelines.seeding.readiness import can_seal
 from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.services import ControlDatabase, RowFiles, Services
 from seed_pipelines.seeding.turn import IMPATIENT, Patience, acquire_in_turn
 
@@ -41,26 +42,11 @@ _HEARTBEATS_PER_TTL = 4
 
 
 @dataclass(frozen=True)
-class Session:
+class Session(RunRecord):
     """A seed run that passed its guards and holds the lease."""
 
-    services: Services
-    tenant: Tenant
-    plan: Plan
     masker: Masker
-    run: SeedRun
     lease: Lease
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest that is seeded."""
-        return self.plan.manifest
-
-    @property
-    def window_overridden_because(self) -> str | None:
-        """Why the run began outside its window; None if it began inside, whatever was said."""
-        inside = window.contains(self.manifest.window, self.run.started_at)
-        return None if inside else self.run.window_override_reason
 
     @property
     def row_files(self) -> RowFiles:
@@ -114,6 +100,8 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
     workload = Workload.of(plan, services.row_files.write_requests)
     guards.within_budget(manifest, workload.cost(cost_model_of(manifest, services.catalogue)))
     masker = Masker(_verified_keys(services, plan, tenant))
+    if not rehearsal and known is None:
+        can_seal(services, request.environment)
     target.verify_columns(plan.entities)
     return Admission(claim, tenant, plan, masker, override)
 
@@ -153,6 +141,7 @@ def ask(services: Services, request: SeedRequest, patience: Patience = IMPATIENT
         mode=manifest.mode,
         idempotency_key=admission.claim.key,
         requested_by=request.requested_by,
+        manifest=manifest.document,
         claimed_roles=request.claimed_roles,
         window_override_reason=admission.window_override_reason,
     )
@@ -163,7 +152,8 @@ def ask(services: Services, request: SeedRequest, patience: Patience = IMPATIENT
         control.finish_run(run.seed_run_id, "failed", refusal.problem())
         raise
     control.fence_run(run, lease)
-    return Session(services, tenant, admission.plan, admission.masker, run, lease)
+    fenced = replace(run, fencing_token=lease.token)
+    return Session(services, tenant, admission.plan, fenced, admission.masker, lease)
 
 
 def _admission(services: Services, request: SeedRequest, patience: Patience) -> Admission | Replay:
@@ -268,4 +258,4 @@ def _is_running(session: Session) -> bool:
     """Whether the seed run goes on; its last step gives the lease back while an outer heartbeat may still beat."""
     run = session.run
     found = session.services.control.find_run(run.origin, run.tenant_id, run.environment, run.profile)
-    return found is None or found.status == "running"
+    return found is None or found.status in ("running", "sealing")

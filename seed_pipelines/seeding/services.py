@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import pyarrow as pa
 
+from seed_pipelines.adapters.evidence.stored_objects import ObjectLock, ObjectVersion, SealedObject
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
 from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
@@ -20,12 +21,15 @@ from seed_pipelines.adapters.postgres.isolation.key_holes import ModelKeys
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.loading import LoadedShard, TableLoad
 from seed_pipelines.adapters.postgres.rate_limits import RateLimitKey
+from seed_pipelines.adapters.postgres.report_log import LogCheckpoint, LogEntry, Probe
+from seed_pipelines.adapters.postgres.reports import Draft, Evidence, LogPosition, Report, Verdict, Waiting
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.duration import PastWork
 from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.evidence.public_key import PublicKey, Signed
 from seed_pipelines.domain.masking_keys import MaskingKeySource
 from seed_pipelines.domain.plan import IdRange
 from seed_pipelines.domain.rate_limit import Decision
@@ -113,9 +117,6 @@ class ControlDatabase(Protocol):
 
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
         """Record the token a seed run holds; whoever ran before it under the same lease is over."""
-
-    def succeed_run(self, run: SeedRun, lease: Lease, response: str) -> None:
-        """End a seed run well, store the answer to its key and give its lease back, all or nothing; LeaseLost."""
 
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         """Record how a seed run ended without an answer; its key is free again."""
@@ -230,6 +231,109 @@ class RowFiles(Protocol):
         """Remove every file of a dataset."""
 
 
+class Reports(Protocol):
+    """The reports of seed runs, composed once and sealed once."""
+
+    def compose(
+        self,
+        run: SeedRun,
+        verdict: Verdict,
+        draft: Callable[[LogPosition], Draft],
+        *,
+        deadline_seconds: float,
+        lease: Lease | None = None,
+    ) -> Report:
+        """The report of a run's attempt: the one that is there, or a new one; LeaseLost, and what `draft` raises."""
+
+    def find(self, tenant_id: UUID, seed_run_id: UUID, attempt: int) -> Report | None:
+        """The report of an attempt."""
+
+    def evidence(self, tenant_id: UUID, seed_run_id: UUID, attempt: int) -> Evidence | None:
+        """Where the report of an attempt is sealed; None while it is not."""
+
+    def waiting(self, environment: str, *, due_only: bool = True, limit: int = 100) -> tuple[Waiting, ...]:
+        """The reports of the outbox, the oldest first; those that are to be tried now, or all."""
+
+    def record_evidence(self, report: Report, evidence: Evidence) -> bool:
+        """Take a sealed report out of the outbox; its run has succeeded if that was what it waited for."""
+
+    def postpone(self, report: Report, problem: Mapping[str, Any], seconds: float) -> None:
+        """Try a report again after some seconds; past its deadline, its run has failed for that problem."""
+
+    def unreported(self, environment: str) -> tuple[SeedRun, ...]:
+        """Seed runs that held a lease, ended, and have no report."""
+
+    def silent(self, environment: str) -> tuple[SeedRun, ...]:
+        """Running seed runs whose lease is gone or has expired."""
+
+    def end_silent(self, run: SeedRun) -> bool:
+        """End a silent seed run as aborted and take its lease away; False if it is heard of again."""
+
+
+class ReportLog(Protocol):
+    """The log of all reports of an environment."""
+
+    def entries(self, environment: str) -> tuple[LogEntry, ...]:
+        """Every report, in the order of the log."""
+
+    def last_checkpoint(self, environment: str) -> LogCheckpoint | None:
+        """The signed head of the log that covers most; None before the first."""
+
+    def record_checkpoint(self, environment: str, checkpoint: LogCheckpoint) -> None:
+        """Keep a sealed head; nothing happens if one of its size is there."""
+
+    def record_probe(self, environment: str, problem: Mapping[str, Any] | None) -> None:
+        """Keep what was found of the bucket now."""
+
+    def last_probe(self, environment: str) -> Probe | None:
+        """What was found of the bucket last; None if it never was."""
+
+
+class EvidenceBucket(Protocol):
+    """Objects that nobody can change or delete until their retention ends; every method raises WormUnavailable."""
+
+    def preflight(self) -> object:
+        """Whether the bucket would keep what is sealed in it, tried with an object."""
+
+    def seal(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> SealedObject:
+        """Store a body for the whole retention, or find it stored, and read the version back."""
+
+    def fetch(self, key: str, version_id: str | None = None) -> bytes:
+        """The bytes of a version, of the latest without an id."""
+
+    def lock(self, key: str, version_id: str) -> ObjectLock:
+        """The retention of a version."""
+
+    def versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        """Every version and delete marker of the keys with a prefix, by key, newest first."""
+
+
+class Signer(Protocol):
+    """A signing key in all of its versions; every method raises VaultUnavailable."""
+
+    def sign(self, message: bytes) -> Signed:
+        """The signature of the key's newest version."""
+
+    def public_keys(self) -> tuple[PublicKey, ...]:
+        """Every version that may still be verified with, the oldest first, and at least one."""
+
+
+@dataclass(frozen=True)
+class EvidenceServices:
+    """What sealing a report takes."""
+
+    reports: Reports
+    log: ReportLog
+    bucket: EvidenceBucket
+    signer: Signer
+    seal_by: Literal["run", "sensor"]
+    """Who has the right to write into the bucket: every run, or the sensor alone."""
+    deadline_seconds: float
+    """How long after its work a run may wait for its report to be sealed before it has failed."""
+    git_commit: str | None
+    """Of the code that runs, in hex."""
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything a use case reaches beyond its arguments."""
@@ -241,6 +345,7 @@ class Services:
     catalogue: Catalogue
     clock: Callable[[], datetime]
     """Now, in UTC."""
+    evidence: EvidenceServices
     lease_ttl_seconds: float
     holder_finished: Callable[[str], bool]
     """Whether the run or backfill that holds a lease is known to be over."""

@@ -1,8 +1,10 @@
 """In-memory twins of the ports in `seed_pipelines.seeding.services`."""
 
 from seed_pipelines_tests.fakes.control import FakeControl
+from seed_pipelines_tests.fakes.evidence_bucket import FakeEvidenceBucket
 from seed_pipelines_tests.fakes.keys import FakeKeys
+from seed_pipelines_tests.fakes.reports import FakeReports
 from seed_pipelines_tests.fakes.signer import FakeSigner
 from seed_pipelines_tests.fakes.tables import FakeTables
 
-__all__ = ["FakeControl", "FakeKeys", "FakeSigner", "FakeTables"]
+__all__ = ["FakeControl", "FakeEvidenceBucket", "FakeKeys", "FakeReports", "FakeSigner", "FakeTables"]

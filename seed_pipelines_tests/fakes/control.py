@@ -187,8 +187,11 @@ class FakeControl:
             started_at=STARTED,
             ended_at=None,
             problem=None,
+            attempt=1,
         )
-        self.runs[run.seed_run_id] = replace(run, status="running")
+        if run.status not in ("running", "sealing"):
+            run = replace(run, status="running", ended_at=None, problem=None, attempt=run.attempt + 1)
+        self.runs[run.seed_run_id] = run
         self._interrupt("open_run")
         return self.runs[run.seed_run_id]
 
@@ -201,21 +204,20 @@ class FakeControl:
         self.runs[run.seed_run_id] = replace(run, fencing_token=lease.token)
         self._interrupt("fence_run")
 
-    def succeed_run(self, run: SeedRun, lease: Lease, response: str) -> None:
-        self.ping()
-        if self.leases.get((lease.tenant_id, lease.environment)) != lease:
-            raise LeaseLost("Taken over.", token=lease.token)
-        self.runs[run.seed_run_id] = replace(self.runs[run.seed_run_id], status="succeeded", problem=None)
+    def answer_key(self, seed_run_id: UUID, response: str | None) -> None:
+        """Store the answer to the key that a seed run claimed."""
         self.keys = {
-            key: (claim, owner, response if owner == run.seed_run_id and before is None else before)
+            key: (claim, owner, response if owner == seed_run_id and before is None else before)
             for key, (claim, owner, before) in self.keys.items()
         }
-        self.release(lease)
 
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         self.ping()
+        run = self.runs[seed_run_id]
+        if run.status != "running":
+            return
         self.keys = {key: value for key, value in self.keys.items() if value[1] != seed_run_id or value[2] is not None}
-        self.runs[seed_run_id] = replace(self.runs[seed_run_id], status=status, problem=problem)
+        self.runs[seed_run_id] = replace(run, status=status, problem=problem, ended_at=STARTED)
 
     def record_shard(self, lease: Lease, shard_key: str, report: Mapping[str, Any]) -> None:
         if self.leases.get((lease.tenant_id, lease.environment)) != lease:

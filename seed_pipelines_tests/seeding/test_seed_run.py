@@ -230,8 +230,8 @@ def test_a_heartbeat_keeps_the_lease_while_the_work_goes_on(world: World) -> Non
         type(services)(**{**vars(services), "lease_ttl_seconds": 0.04}),
         session.tenant,
         session.plan,
-        session.masker,
         session.run,
+        session.masker,
         session.lease,
     )
     deadline = datetime.now(UTC) + timedelta(seconds=20)

@@ -1,7 +1,7 @@
 """The ledger of what seed runs did and cost; entries are added and never changed."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -57,7 +57,7 @@ class BudgetEntry:
     cost_model_version: str
 
 
-_WRITTEN: Final = tuple(field.name for field in fields(BudgetEntry))
+_WRITTEN: Final = tuple(written.name for written in fields(BudgetEntry))
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Spending:
     cost_brl: Decimal
     pieces: frozenset[str]
     """The names of its pieces."""
+    by_kind: Mapping[str, Decimal] = field(default_factory=dict, compare=False)
+    """Kind of work -> its part of the cost."""
 
 
 class BudgetLedger:
@@ -121,6 +123,9 @@ def _hold(connection: Connection, lease: Lease) -> None:
 
 def _spending(connection: Connection, seed_run_id: UUID) -> Spending:
     found = connection.execute(
-        "SELECT piece, cost_brl FROM seed.budget_entry WHERE seed_run_id = %s", [seed_run_id]
+        "SELECT piece, kind, cost_brl FROM seed.budget_entry WHERE seed_run_id = %s ORDER BY kind", [seed_run_id]
     ).fetchall()
-    return Spending(sum((cost for _, cost in found), Decimal(0)), frozenset(piece for piece, _ in found))
+    by_kind: dict[str, Decimal] = {}
+    for _, kind, cost in found:
+        by_kind[kind] = by_kind.get(kind, Decimal(0)) + cost
+    return Spending(sum(by_kind.values(), Decimal(0)), frozenset(piece for piece, _, _ in found), by_kind)

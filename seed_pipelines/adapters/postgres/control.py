@@ -140,10 +140,6 @@ class PostgresControl:
         """Record the token a seed run holds; whoever ran before it under the same lease is over."""
         self._runs.fence(run, lease.token)
 
-    def succeed_run(self, run: SeedRun, lease: Lease, response: str) -> None:
-        """End a seed run well, store the answer to its key and give its lease back, all or nothing; LeaseLost."""
-        self._runs.succeed(run, lease, response)
-
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         """Record how a seed run ended without an answer; its key is free again."""
         self._runs.finish(seed_run_id, status, problem)

@@ -1,7 +1,7 @@
 """Seed runs: one attempt to seed a dataset, entered by every Dagster step and run that takes part in it."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -11,12 +11,11 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
-from seed_pipelines.adapters.postgres.idempotency import free_key, store_answer
-from seed_pipelines.adapters.postgres.leases import Lease, hold_token, release
+from seed_pipelines.adapters.postgres.idempotency import free_key
 from seed_pipelines.errors import LeaseLost, ManifestHashMismatch
 
-Status = Literal["running", "succeeded", "partial", "failed", "aborted"]
-"""`partial` is a run of some assets only, which ended well but reports nothing."""
+Status = Literal["running", "sealing", "succeeded", "partial", "failed", "aborted"]
+"""`sealing` is a run that has done its work and whose report is not sealed yet; `partial` one of some assets only."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class NewSeedRun:
     mode: str
     idempotency_key: str
     requested_by: str
+    manifest: Mapping[str, Any]
+    """The document that the hash is of."""
     claimed_roles: tuple[str, ...] = ()
     window_override_reason: str | None = None
 
@@ -61,6 +62,10 @@ class SeedRun:
     ended_at: datetime | None
     problem: Mapping[str, Any] | None
     """Problem Details object (RFC 9457) of what ended it."""
+    attempt: int
+    """Counts how often it was begun."""
+    manifest: Mapping[str, Any] | None
+    """The document that the hash is of; None for runs of before reports were made."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "claimed_roles", tuple(self.claimed_roles))
@@ -84,14 +89,15 @@ class SeedRunStore:
         with self._control.connection() as connection:
             connection.execute(
                 "INSERT INTO seed.seed_run (tenant_id, environment, profile, origin, manifest_hash, mode,"
-                " idempotency_key, requested_by, claimed_roles, window_override_reason, subject)"
+                " idempotency_key, requested_by, claimed_roles, window_override_reason, manifest, subject)"
                 " VALUES (%(tenant_id)s, %(environment)s, %(profile)s, %(origin)s, %(manifest_hash)s, %(mode)s,"
-                " %(idempotency_key)s, %(requested_by)s, %(claimed_roles)s, %(window_override_reason)s,"
+                " %(idempotency_key)s, %(requested_by)s, %(claimed_roles)s, %(window_override_reason)s, %(manifest)s,"
                 " session_user::text)"
                 " ON CONFLICT ON CONSTRAINT seed_run_origin_key"
-                " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL"
-                " WHERE seed_run.manifest_hash = excluded.manifest_hash",
-                asdict(wanted) | {"claimed_roles": list(wanted.claimed_roles)},
+                " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL, attempt = seed_run.attempt + 1"
+                " WHERE seed_run.manifest_hash = excluded.manifest_hash"
+                " AND seed_run.status NOT IN ('running', 'sealing')",
+                vars(wanted) | {"claimed_roles": list(wanted.claimed_roles), "manifest": Jsonb(wanted.manifest)},
             )
             run = _find(connection, wanted.origin, wanted.tenant_id, wanted.environment, wanted.profile)
         if run is None:
@@ -124,28 +130,29 @@ class SeedRunStore:
                 [Jsonb(lost.problem()), run.tenant_id, run.environment, token],
             )
 
-    def succeed(self, run: SeedRun, lease: Lease, response: str) -> None:
-        """End a seed run well, store the answer to its key and give its lease back, all or nothing; LeaseLost."""
-        with self._control.connection() as connection:
-            hold_token(connection, lease)
-            _end(connection, run.seed_run_id, "succeeded", None)
-            store_answer(connection, run.tenant_id, run.seed_run_id, response)
-            release(connection, lease)
-
     def finish(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None = None) -> bool:
         """End a running seed run without an answer, its key free again; False, and no change, if it had ended before."""
         with self._control.connection() as connection:
-            free_key(connection, seed_run_id)
-            return _end(connection, seed_run_id, status, problem)
+            return end(connection, seed_run_id, status, problem)
 
 
-def _end(connection: Connection, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> bool:
+def end(connection: Connection, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> bool:
+    """End a running seed run in a transaction of its caller's, its key free again; False if it had ended before."""
     ended = connection.execute(
         "UPDATE seed.seed_run SET status = %s, problem = %s, ended_at = clock_timestamp()"
         " WHERE seed_run_id = %s AND status = 'running'",
         [status, None if problem is None else Jsonb(dict(problem)), seed_run_id],
     )
+    if ended.rowcount:
+        free_key(connection, seed_run_id)
     return ended.rowcount == 1
+
+
+def find_all(connection: Connection, condition: sql.SQL, parameters: Sequence[object]) -> tuple[SeedRun, ...]:
+    """The seed runs that meet a condition, in the order in which they began."""
+    query = sql.SQL("SELECT {} FROM seed.seed_run AS run WHERE {} ORDER BY started_at")
+    with connection.cursor(row_factory=class_row(SeedRun)) as cursor:
+        return tuple(cursor.execute(query.format(_COLUMNS, condition), parameters).fetchall())
 
 
 def _find(connection: Connection, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:

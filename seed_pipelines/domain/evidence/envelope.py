@@ -69,6 +69,12 @@ def open_envelope(data: bytes, keys: Sequence[PublicKey]) -> OpenedEnvelope:
     return OpenedEnvelope(payload, key, hashlib.sha256(data).hexdigest())
 
 
+def payload_of(data: bytes) -> bytes:
+    """What an envelope says, where its signature was verified before; EvidenceInvalid if it is none."""
+    payload, _, _ = _members(canonical_object(data, "envelope"))
+    return payload
+
+
 def verify(statement: bytes, signature: bytes, key: PublicKey) -> None:
     """EvidenceInvalid unless the key made the signature over the statement's `signing_input`."""
     envelope = Envelope(statement, PAYLOAD_TYPE, {key.keyid: Signature(key.keyid, signature.hex())})

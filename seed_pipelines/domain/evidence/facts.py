@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 Operation = Literal["seed_run", "dry_run"]
-Verdict = Literal["succeeded", "failed", "aborted"]
+Verdict = Literal["succeeded", "partial", "failed", "aborted"]
+"""`partial` is a run of some assets only, which ended well."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""What people see of sealed reports in the Dagster UI, and of those that could not be sealed."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from logging import Logger
+from typing import Any
+
+import dagster as dg
+
+from seed_pipelines.adapters.postgres.reports import Evidence, Report
+from seed_pipelines.domain.evidence.envelope import payload_of
+from seed_pipelines.domain.evidence.statement import read_report
+from seed_pipelines.orchestration import metadata_tables
+from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, SEALED
+from seed_pipelines.seeding.outbox import SealingAttempt
+
+_WAITING = "Nothing was sealed yet: the report is of all shards together, and others are still to come."
+
+
+def sealed(report: Report | None, evidence: Evidence | None) -> dict[str, Any]:
+    """Where a report is sealed, and what it says in short."""
+    if report is None or evidence is None:
+        return {"what was done": _WAITING}
+    content = read_report(payload_of(report.envelope))
+    checklist = content["checklist"]
+    return {
+        "verdict": report.verdict,
+        "page": f"s3://{evidence.bucket}/{evidence.page_key}",
+        "envelope": f"s3://{evidence.bucket}/{evidence.object_key}",
+        "version": evidence.version_id,
+        "retained until": f"{evidence.retain_until:%Y-%m-%dT%H:%M:%SZ}",
+        "sequence": report.sequence,
+        "sha256": report.sha256,
+        "audit checklist": f"{checklist['passed']} passed, {checklist['failed']} failed, "
+        f"{checklist['not_applicable']} not applicable",
+        "volumes": metadata_tables.table(
+            {"entity": volume["entity"], "planned": volume["planned"], "delivered": volume["delivered"]}
+            for volume in content["volumes"]
+        ),
+        "dataset digest": content["dataset_digest"] or "not all rows were read back",
+        "verify it": dg.MetadataValue.md(f"`seed-data verify {report.seed_run_id} --environment {report.environment}`"),
+        "report": dg.MetadataValue.json(dict(content)),
+    }
+
+
+def check_result(key: dg.AssetKey, report: Report | None, evidence: Evidence | None) -> dg.AssetCheckResult:
+    """Whether the last run's report is sealed; a warning while it is still to come."""
+    if report is None or evidence is None:
+        return dg.AssetCheckResult(
+            asset_key=key,
+            check_name=SEALED,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=_WAITING,
+        )
+    return dg.AssetCheckResult(asset_key=key, check_name=SEALED, passed=True, description=_retained(report, evidence))
+
+
+def events(
+    attempt: SealingAttempt, known: Collection[dg.AssetKey]
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """What an attempt of the sensor tells the asset of its report; nothing where the location does not have it."""
+    report = attempt.report
+    content = read_report(payload_of(report.envelope))
+    key = dg.AssetKey([report.environment, content["tenant"]["slug"], content["profile"], EVIDENCE])
+    if key not in known:
+        return
+    if attempt.evidence is not None:
+        yield dg.AssetMaterialization(
+            key,
+            description=f"Sealed by the sensor: the report of a run that {_ended(report)}.",
+            metadata=sealed(report, attempt.evidence),
+        )
+        yield dg.AssetCheckEvaluation(
+            asset_key=key, check_name=SEALED, passed=True, description=_retained(report, attempt.evidence), metadata={}
+        )
+    elif attempt.is_overdue and attempt.problem is not None:
+        yield dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=SEALED,
+            passed=False,
+            description=f"Report {report.sequence} is past its deadline and not sealed. {attempt.problem['detail']}",
+            metadata={"problem": dg.MetadataValue.json(json.loads(json.dumps(attempt.problem, default=str)))},
+        )
+
+
+def tell(log: Logger, attempt: SealingAttempt) -> None:
+    """One line for each attempt; an overdue one is an error, which alerts go by."""
+    report = attempt.report
+    if attempt.evidence is not None:
+        log.info(
+            "Report %d of seed run %s is sealed: %s", report.sequence, report.seed_run_id, attempt.evidence.object_key
+        )
+        return
+    problem = json.dumps(attempt.problem, default=str)
+    words = "Report %d of seed run %s is not sealed: Problem Details: %s"
+    (log.error if attempt.is_overdue else log.warning)(words, report.sequence, report.seed_run_id, problem)
+
+
+def summary(attempts: Sequence[SealingAttempt]) -> str | None:
+    """Why a tick did nothing; None where it sealed something."""
+    done = sum(attempt.evidence is not None for attempt in attempts)
+    if done:
+        return None
+    return f"{len(attempts)} reports could not be sealed: see the log." if attempts else "Every report is sealed."
+
+
+def _ended(report: Report) -> str:
+    words = {
+        "succeeded": "succeeded",
+        "partial": "was for some assets only",
+        "failed": "failed",
+        "aborted": "was stopped",
+    }
+    return words[report.verdict]
+
+
+def _retained(report: Report, evidence: Evidence) -> str:
+    return f"Report {report.sequence} is sealed until {evidence.retain_until:%Y-%m-%d}, and was read back."
