@@ -72,9 +72,17 @@ def test_any_byte_counts(change: int) -> None:
 @settings(max_examples=300)
 @given(st.integers(0, len(ENVELOPE)), st.binary(min_size=1, max_size=3))
 def test_no_byte_may_be_added(position: int, added: bytes) -> None:
-    """White space and repeated members included."""
+    """Wherever."""
     with pytest.raises(EvidenceInvalid):
         open_envelope(ENVELOPE[:position] + added + ENVELOPE[position:], [KEY])
+
+
+def test_no_white_space_may_be_added() -> None:
+    """Although JSON would be the same."""
+    for space in (b" ", b"\n", b"\t"):
+        for position in range(len(ENVELOPE) + 1):
+            with pytest.raises(EvidenceInvalid):
+                open_envelope(ENVELOPE[:position] + space + ENVELOPE[position:], [KEY])
 
 
 def test_no_byte_may_be_missing() -> None:
