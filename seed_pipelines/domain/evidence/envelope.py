@@ -7,9 +7,10 @@ the SHA-256 of an envelope names it.
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import rfc8785
 from securesystemslib.dsse import Envelope
@@ -26,6 +27,8 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 
 LARGEST_ENVELOPE: Final = 16 * 1024 * 1024
 """In bytes."""
+
+_KEYID: Final = re.compile(r"([^:]+):v([1-9][0-9]{0,8}):[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,7 @@ def sealed_envelope(statement: bytes, signature: bytes, key: PublicKey) -> bytes
 
 def open_envelope(data: bytes, keys: Sequence[PublicKey]) -> OpenedEnvelope:
     """What an envelope says, once one of the keys has verified it; EvidenceInvalid says what is wrong and where."""
-    if len(data) > LARGEST_ENVELOPE:
-        raise EvidenceInvalid(f"The envelope has {len(data):,} bytes; the largest has {LARGEST_ENVELOPE:,}.")
-    document = canonical_object(data, "envelope")
-    payload, signed_by, signature = _members(document)
+    payload, signed_by, signature = _members(data)
     key = _key(signed_by, keys)
     verify(payload, signature, key)
     return OpenedEnvelope(payload, key, hashlib.sha256(data).hexdigest())
@@ -71,8 +71,20 @@ def open_envelope(data: bytes, keys: Sequence[PublicKey]) -> OpenedEnvelope:
 
 def payload_of(data: bytes) -> bytes:
     """What an envelope says, where its signature was verified before; EvidenceInvalid if it is none."""
-    payload, _, _ = _members(canonical_object(data, "envelope"))
+    payload, _, _ = _members(data)
     return payload
+
+
+def claimed_key(data: bytes) -> tuple[str, int]:
+    """Name and version of the key that an envelope says it is signed with, to make a bare PEM into a key; nothing is verified.
+
+    EvidenceInvalid for what is no envelope.
+    """
+    _, keyid, _ = _members(data)
+    named = _KEYID.fullmatch(keyid)
+    if named is None:
+        raise EvidenceInvalid(f"The envelope's keyid {shown(keyid)} names no key, version and fingerprint.")
+    return named[1], int(named[2])
 
 
 def verify(statement: bytes, signature: bytes, key: PublicKey) -> None:
@@ -87,7 +99,11 @@ def verify(statement: bytes, signature: bytes, key: PublicKey) -> None:
         ) from error
 
 
-def _members(document: dict[str, Any]) -> tuple[bytes, str, bytes]:
+def _members(data: bytes) -> tuple[bytes, str, bytes]:
+    """Payload, key id and signature."""
+    if len(data) > LARGEST_ENVELOPE:
+        raise EvidenceInvalid(f"The envelope has {len(data):,} bytes; the largest has {LARGEST_ENVELOPE:,}.")
+    document = canonical_object(data, "envelope")
     _require_names(document, ("payload", "payloadType", "signatures"), "envelope")
     if document["payloadType"] != PAYLOAD_TYPE:
         raise EvidenceInvalid(f"The envelope's payloadType is {shown(document['payloadType'])}, not {PAYLOAD_TYPE}.")

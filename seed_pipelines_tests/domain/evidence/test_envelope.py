@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from seed_pipelines.domain.evidence.envelope import (
     LARGEST_ENVELOPE,
     PAYLOAD_TYPE,
+    claimed_key,
     open_envelope,
     sealed_envelope,
     signing_input,
 )
-from seed_pipelines.domain.evidence.public_key import ECDSA_P256, ED25519, PublicKey, Scheme
+from seed_pipelines.domain.evidence.public_key import ECDSA_P256, ED25519, PublicKey, Scheme, public_key
 from seed_pipelines.errors import EvidenceInvalid
 from seed_pipelines_tests.fakes import FakeSigner
 
@@ -178,6 +179,18 @@ def test_a_key_of_the_same_name_is_another_key() -> None:
     """The fingerprint is part of its id."""
     with pytest.raises(EvidenceInvalid, match="another key has its name"):
         open_envelope(ENVELOPE, FakeSigner().public_keys())
+
+
+def test_a_bare_pem_opens_what_its_key_sealed() -> None:
+    """Its name and version stand in the envelope; another key's PEM under that name is another key."""
+    assert claimed_key(ENVELOPE) == ("seed-reports", 1)
+    assert open_envelope(ENVELOPE, [public_key(*claimed_key(ENVELOPE), KEY.pem)]).key == KEY
+    [stranger] = FakeSigner().public_keys()
+    with pytest.raises(EvidenceInvalid, match="another key has its name"):
+        open_envelope(ENVELOPE, [public_key(*claimed_key(ENVELOPE), stranger.pem)])
+    for keyid in ("", "seed-reports", f"a:b:v1:{'0' * 64}", f"a:v0:{'0' * 64}", f"a:v1:{'0' * 63}"):
+        with pytest.raises(EvidenceInvalid, match="names no key"):
+            claimed_key(named(KEY, keyid))
 
 
 def test_a_wrong_signature_is_never_sealed() -> None:
