@@ -73,15 +73,23 @@ def server(stored: LockedBucket) -> Iterator[FaultyServer]:
         yield running
 
 
-def bucket_at(server: FaultyServer, stored: LockedBucket, retention: Retention = LEAST) -> EvidenceBucket:
+def bucket_at(
+    server: FaultyServer, stored: LockedBucket, retention: Retention = LEAST, timeout: float = 10
+) -> EvidenceBucket:
     """The bucket as the program reaches it."""
-    return EvidenceBucket("evidence", retention, lambda: stored.now, endpoint_url=server.endpoint_url, timeout=0.3)
+    return EvidenceBucket("evidence", retention, lambda: stored.now, endpoint_url=server.endpoint_url, timeout=timeout)
 
 
 @pytest.fixture
 def bucket(server: FaultyServer, stored: LockedBucket) -> EvidenceBucket:
-    """With the usual retention, and less patience than usual."""
+    """With the usual retention."""
     return bucket_at(server, stored)
+
+
+@pytest.fixture
+def hasty(server: FaultyServer, stored: LockedBucket) -> EvidenceBucket:
+    """With less patience than usual, for servers that say nothing."""
+    return bucket_at(server, stored, timeout=0.5)
 
 
 def seal(bucket: EvidenceBucket, body: bytes = BODY) -> SealedObject:
@@ -261,12 +269,12 @@ class TestSeal:
     )
     @pytest.mark.parametrize("knows_conditions", [True, False])
     def test_a_failure_that_passes_leaves_one_version(
-        self, bucket: EvidenceBucket, server: FaultyServer, stored: LockedBucket, fault: Fault, knows_conditions: bool
+        self, hasty: EvidenceBucket, server: FaultyServer, stored: LockedBucket, fault: Fault, knows_conditions: bool
     ) -> None:
         """Before or after the object was written, and whether the server understands `If-None-Match` or not."""
         stored.knows_conditions = knows_conditions
         server.fault = fault
-        assert seal(bucket).version_id == "v0"
+        assert seal(hasty).version_id == "v0"
         assert [version.body for version in stored.stored] == [BODY]
 
     @pytest.mark.parametrize("knows_conditions", [True, False])
@@ -285,6 +293,19 @@ class TestSeal:
         sealed = seal(bucket)
         assert sealed.version_id == "v0"
         assert [it.version_id for it in sealed.above] == ([] if knows_conditions else ["v1"])
+
+    def test_a_slow_put_is_retained_from_when_it_was_stored(
+        self, bucket: EvidenceBucket, server: FaultyServer, stored: LockedBucket
+    ) -> None:
+        """Seconds after the clock was read that the lock was reckoned by."""
+
+        def slow(request: Request, backend: Backend) -> Answer:
+            stored.now += timedelta(seconds=9 * (request.operation == "PutObject"))
+            return backend(request)
+
+        server.fault = slow
+        sealed = seal(bucket)
+        assert sealed.retain_until == UNTIL >= LEAST.until(sealed.stored_at)
 
     def test_what_others_put_above_is_reported(self, bucket: EvidenceBucket, stored: LockedBucket) -> None:
         """Other bytes and a delete marker hide the sealed version, and do not change it."""
@@ -402,16 +423,16 @@ class TestSeal:
         [
             (failing("PutObject", 503, "SlowDown"), r"failed PutObject 4 times \(503 SlowDown\)"),
             (failing("PutObject", 500, "InternalError"), r"failed PutObject 4 times \(500 InternalError\)"),
-            (silent("PutObject"), "did not answer within 0.3 s"),
+            (silent("PutObject"), "did not answer within 0.5 s"),
         ],
     )
     def test_a_bucket_that_fails_is_asked_four_times(
-        self, bucket: EvidenceBucket, server: FaultyServer, fault: Fault, words: str
+        self, hasty: EvidenceBucket, server: FaultyServer, fault: Fault, words: str
     ) -> None:
         """Each time it is looked first whether the last one was stored after all."""
         server.fault = fault
         with pytest.raises(WormUnavailable, match=words):
-            seal(bucket)
+            seal(hasty)
         assert server.operations == ["ListObjectVersions", "PutObject"] * 4
 
     def test_a_refusal_is_final(self, bucket: EvidenceBucket, server: FaultyServer) -> None:
