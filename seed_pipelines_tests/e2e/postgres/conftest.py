@@ -13,9 +13,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
+from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.migrations import migrate
+from seed_pipelines.adapters.postgres.reports import Draft, Evidence, ReportStore
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun
 from seed_pipelines.adapters.postgres.tenants import Tenant, grant_role, register_tenant
 from seed_pipelines.contract_files import contract_file
 from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING
@@ -152,3 +155,12 @@ def checkpoint(lease: Lease, rows: Rows) -> ShardCheckpoint:
         seed_run_id=lease.seed_run_id,
         fencing_token=lease.token,
     )
+
+
+def succeed(control: PostgresControl, run: SeedRun, lease: Lease, answer: str) -> None:
+    """End a seed run well: its report is written, sealed somewhere, and its key answered."""
+    reports = ReportStore(control._database)
+    written = Draft(uuid4().bytes, b"page", answer)
+    report = reports.compose(run, "succeeded", lambda _: written, deadline_seconds=60, lease=lease)
+    sealed = Evidence("bucket", f"{report.sequence}.json", "1", f"{report.sequence}.html", "1", report.deadline_at)
+    assert reports.record_evidence(report, sealed)

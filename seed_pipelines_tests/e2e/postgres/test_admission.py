@@ -22,7 +22,15 @@ from seed_pipelines.errors import (
     QueuePending,
     SeedError,
 )
-from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, UNGRANTED, Server, never
+from seed_pipelines_tests.e2e.postgres.conftest import (
+    ENVIRONMENT,
+    TENANT_A,
+    TENANT_B,
+    UNGRANTED,
+    Server,
+    never,
+    succeed,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -54,6 +62,7 @@ def opened(state: PostgresControl, claim: Claim) -> SeedRun:
             mode="baseline",
             idempotency_key=claim.key,
             requested_by="",
+            manifest={},
         )
     )
 
@@ -197,7 +206,7 @@ class TestKeys:
     def test_the_answer_is_stored_with_the_end_of_the_run(self, state: PostgresControl) -> None:
         """Status, answer and lease change together, and the answer comes back byte for byte."""
         run, lease = started(state, claim_of("k"))
-        state.succeed_run(run, lease, '{"é": 1}\n')
+        succeed(state, run, lease, '{"é": 1}\n')
         found = answered(state, claim_of("k"))
         assert found is not None
         assert (found.seed_run_id, found.response) == (run.seed_run_id, '{"é": 1}\n')
@@ -213,10 +222,10 @@ class TestKeys:
         state = PostgresControl(control, 60)
         again, new = started(state, claim_of("k"))
         with pytest.raises(LeaseLost):
-            state.succeed_run(run, old, "old")
+            succeed(state, run, old, "old")
         with pytest.raises(LeaseLost):
             state.record_shard(old, "0000", {"passed": True})
-        state.succeed_run(again, new, "new")
+        succeed(state, again, new, "new")
         found = answered(state, claim_of("k"))
         assert found is not None
         assert found.response == "new"
@@ -229,14 +238,14 @@ class TestKeys:
         assert 50 < at_work.value.extensions["expires_in_seconds"] <= 60
         with pytest.raises(IdempotencyConflict):
             answered(state, claim_of("k", OTHER_HASH))
-        state.succeed_run(run, lease, "done")
+        succeed(state, run, lease, "done")
         with pytest.raises(IdempotencyConflict):
             answered(state, claim_of("k", OTHER_HASH))
 
     def test_a_key_is_the_tenants_own(self, state: PostgresControl) -> None:
         """And that of its environment and operation."""
         run, lease = started(state, claim_of("k"))
-        state.succeed_run(run, lease, "done")
+        succeed(state, run, lease, "done")
         assert answered(state, claim_of("k", tenant=TENANT_B)) is None
         assert answered(state, Claim(TENANT_A.tenant_id, ENVIRONMENT, "dry_run", "k", HASH, "default")) is None
 
@@ -264,7 +273,7 @@ class TestKeys:
         aged(stack, "idempotency_key", "claimed_at", 48)
         with pytest.raises(IdempotencyInProgress):
             answered(state, claim_of("k"))
-        state.succeed_run(run, lease, "done")
+        succeed(state, run, lease, "done")
         aged(stack, "idempotency_key", "completed_at", 23.9)
         assert answered(state, claim_of("k")) is not None
         aged(stack, "idempotency_key", "completed_at", 0.2)
@@ -278,14 +287,14 @@ class TestKeys:
         """The dataset is no more what they say; keys that somebody gave stay what they are."""
         for key in (f"{FALLBACK_PREFIX}{HASH}", "given"):
             run, lease = started(state, claim_of(key))
-            state.succeed_run(run, lease, "done")
+            succeed(state, run, lease, "done")
         started(state, claim_of(f"{FALLBACK_PREFIX}{OTHER_HASH}", OTHER_HASH))
         assert remaining(stack) == [("given",), (f"{FALLBACK_PREFIX}{OTHER_HASH}",)]
 
     def test_a_purged_dataset_has_no_answers(self, state: PostgresControl) -> None:
         """Asking again seeds it again."""
         run, lease = started(state, claim_of("k"))
-        state.succeed_run(run, lease, "done")
+        succeed(state, run, lease, "done")
         state.forget_answers(TENANT_A.tenant_id, ENVIRONMENT, "other")
         assert answered(state, claim_of("k")) is not None
         state.forget_answers(TENANT_A.tenant_id, ENVIRONMENT, "default")

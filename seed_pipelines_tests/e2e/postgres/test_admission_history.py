@@ -22,7 +22,15 @@ from seed_pipelines.errors import (
     LeaseLost,
     QueuePending,
 )
-from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, UNGRANTED, Server, never
+from seed_pipelines_tests.e2e.postgres.conftest import (
+    ENVIRONMENT,
+    TENANT_A,
+    TENANT_B,
+    UNGRANTED,
+    Server,
+    never,
+    succeed,
+)
 from seed_pipelines_tests.e2e.postgres.lease_history import LeaseEvent, events, recorded, violations
 from seed_pipelines_tests.e2e.postgres.test_admission import HASH, OTHER_HASH, SLOTS, claim_of, opened
 
@@ -64,7 +72,7 @@ def run_once(control: Database, number: int, effects: "Counter[str]", lock: thre
             *(tenant.tenant_id, ENVIRONMENT, run.seed_run_id, run.origin, never, Terms(SLOTS, entry, claim)),
         )
         if fate == "succeeds":
-            state.succeed_run(run, lease, str(uuid4()))
+            succeed(state, run, lease, str(uuid4()))
             with lock:
                 effects[f"{tenant.slug} {claim.key}"] += 1
         elif fate == "fails":

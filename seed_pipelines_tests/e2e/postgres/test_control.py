@@ -24,7 +24,7 @@ from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TE
 
 pytestmark = pytest.mark.e2e
 
-HEAD = "0013_rate_limits"
+HEAD = "0014_evidence"
 
 
 @pytest.fixture
@@ -49,6 +49,7 @@ def opened(runs: SeedRunStore, origin: str, **changes: str) -> SeedRun:
             mode="baseline",
             idempotency_key="key",
             requested_by="ana",
+            manifest={},
             claimed_roles=("seed-runner",),
         )
     )

@@ -33,6 +33,7 @@ from seed_pipelines_tests.e2e.postgres.conftest import (
     migrate_staging,
     never,
     running_server,
+    succeed,
 )
 from seed_pipelines_tests.e2e.postgres.rows import generated
 from seed_pipelines_tests.e2e.postgres.test_control import opened
@@ -220,7 +221,7 @@ class Probe:
         control.record_shard(lease, "0000", {"passed": True})
         assert set(control.shard_reports(run.seed_run_id)) == {"0000"}
         assert [expiry.rows for expiry in control.dataset_expiries()] == [4]
-        control.succeed_run(run, lease, "done")
+        succeed(control, run, lease, "done")
         assert control.answer_of(run) == "done"
         again, lease = self._admitted(control)
         control.finish_run(again.seed_run_id, "failed", None)

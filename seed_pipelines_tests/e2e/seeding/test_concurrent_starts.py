@@ -18,8 +18,8 @@ from seed_pipelines.errors import SeedError
 from seed_pipelines.orchestration.manifest_jobs import IDEMPOTENCY_KEY_TAG
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
+from seed_pipelines.seeding import sealing
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.sealing import finish
 from seed_pipelines.seeding.seed_run import ask, held
 from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR
@@ -66,7 +66,7 @@ def in_process(services: Services, manifest: Manifest) -> str:
         if isinstance(session, Replay):
             return "repeated"
         with held(session):
-            finish(session)
+            sealing.finish(session)
     except SeedError as refusal:
         return refusal.code
     return "seeded"
