@@ -9,7 +9,7 @@ ALTER TABLE seed.seed_run
 COMMENT ON COLUMN seed.seed_run.attempt IS 'Counts how often it was begun: each attempt that ends has a report of its own.';
 COMMENT ON COLUMN seed.seed_run.manifest IS 'The manifest it seeds; NULL for runs of before reports were made.';
 COMMENT ON COLUMN seed.seed_run.status IS
-    'running, then sealing while its report is not sealed, then one of succeeded, partial (some assets only), failed, aborted.';
+    'running, then sealing while its report is not sealed, then one of succeeded, partial (some assets or shards only), failed, aborted.';
 
 CREATE TABLE seed.report (
     tenant_id uuid NOT NULL,

@@ -84,6 +84,11 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
     for name, value in answer.items():
         if name not in _NOT_FACTS and isinstance(value, str | int):
             facts.add_row(name.replace("_", " "), str(value))
+    if answer.get("report"):
+        facts.add_row(
+            "report", f"number {answer['report']['sequence']} of the tenant, sealed in the bucket for evidence"
+        )
+        facts.add_row("sealed as", answer["report"]["object_key"])
     console.print(facts)
     made, title = _MADE[answer["outcome"]]
     rows = Table("entity", "rows planned", made, "digest", title=title, title_justify="left")

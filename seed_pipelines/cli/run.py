@@ -30,6 +30,7 @@ from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
 from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.budget import expenses
+from seed_pipelines.seeding.outbox import seal_checkpoint, seal_ended
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import ask, give_up, held
@@ -168,9 +169,27 @@ def _run(
             problem = launch(job, seeding, instance, session.run.origin)
         if problem is not None:
             session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
+        _prove(services, session.run)
         seconds = (datetime.now(UTC) - started).total_seconds()
         steps = step_times(session, instance, session.run.origin)
         return RunOutcome(stored_text(session, problem), steps, seconds, expenses(session).warning)
+
+
+def _prove(services: Services, run: SeedRun) -> None:
+    """Seal what the run itself does not, for who has no sensor; it is sealed later where that fails.
+
+    That is the report of a run that did not succeed, and the head of the log.
+    """
+    try:
+        attempt = seal_ended(services, run)
+        if services.evidence.seal_by == "run":
+            seal_checkpoint(services, run.environment)
+    except SeedError as error:
+        refusal: str | None = error.detail
+    else:
+        refusal = attempt.problem["detail"] if attempt is not None and attempt.problem is not None else None
+    if refusal is not None:
+        click.echo(f"warning: not all is sealed yet; the sensor seal_reports goes on trying. {refusal}", err=True)
 
 
 class _ManifestSource:

@@ -54,11 +54,9 @@ def evidence_asset(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with seed_step(context, job, seeding, EVIDENCE) as step:
-            run = step.session.run
-            sealed = conclude(context, step.session, len(step.shards))
-            report = step.session.services.evidence.reports.find(run.tenant_id, run.seed_run_id, run.attempt)
-            yield dg.MaterializeResult(asset_key=key, metadata=evidence_presentation.sealed(report, sealed))
-            yield evidence_presentation.check_result(key, report, sealed)
+            found = conclude(context, step.session, len(step.shards))
+            yield dg.MaterializeResult(asset_key=key, metadata=evidence_presentation.sealed(found))
+            yield evidence_presentation.check_result(key, found)
 
     return evidence
 

@@ -7,20 +7,22 @@ from typing import Any
 
 import dagster as dg
 
-from seed_pipelines.adapters.postgres.reports import Evidence, Report
+from seed_pipelines.adapters.postgres.reports import Report
 from seed_pipelines.domain.evidence.envelope import payload_of
 from seed_pipelines.domain.evidence.statement import read_report
 from seed_pipelines.orchestration import metadata_tables
 from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, SEALED
 from seed_pipelines.seeding.outbox import SealingAttempt
+from seed_pipelines.seeding.sealing import SealedReport
 
 _WAITING = "Nothing was sealed yet: the report is of all shards together, and others are still to come."
 
 
-def sealed(report: Report | None, evidence: Evidence | None) -> dict[str, Any]:
+def sealed(found: SealedReport | None) -> dict[str, Any]:
     """Where a report is sealed, and what it says in short."""
-    if report is None or evidence is None:
+    if found is None:
         return {"what was done": _WAITING}
+    report, evidence = found.report, found.evidence
     content = read_report(payload_of(report.envelope))
     checklist = content["checklist"]
     return {
@@ -43,9 +45,9 @@ def sealed(report: Report | None, evidence: Evidence | None) -> dict[str, Any]:
     }
 
 
-def check_result(key: dg.AssetKey, report: Report | None, evidence: Evidence | None) -> dg.AssetCheckResult:
+def check_result(key: dg.AssetKey, found: SealedReport | None) -> dg.AssetCheckResult:
     """Whether the last run's report is sealed; a warning while it is still to come."""
-    if report is None or evidence is None:
+    if found is None:
         return dg.AssetCheckResult(
             asset_key=key,
             check_name=SEALED,
@@ -53,7 +55,7 @@ def check_result(key: dg.AssetKey, report: Report | None, evidence: Evidence | N
             severity=dg.AssetCheckSeverity.WARN,
             description=_WAITING,
         )
-    return dg.AssetCheckResult(asset_key=key, check_name=SEALED, passed=True, description=_retained(report, evidence))
+    return dg.AssetCheckResult(asset_key=key, check_name=SEALED, passed=True, description=_retained(found))
 
 
 def events(
@@ -66,13 +68,14 @@ def events(
     if key not in known:
         return
     if attempt.evidence is not None:
+        found = SealedReport(report, attempt.evidence)
         yield dg.AssetMaterialization(
             key,
             description=f"Sealed by the sensor: the report of a run that {_ended(report)}.",
-            metadata=sealed(report, attempt.evidence),
+            metadata=sealed(found),
         )
         yield dg.AssetCheckEvaluation(
-            asset_key=key, check_name=SEALED, passed=True, description=_retained(report, attempt.evidence), metadata={}
+            asset_key=key, check_name=SEALED, passed=True, description=_retained(found), metadata={}
         )
     elif attempt.is_overdue and attempt.problem is not None:
         yield dg.AssetCheckEvaluation(
@@ -115,5 +118,6 @@ def _ended(report: Report) -> str:
     return words[report.verdict]
 
 
-def _retained(report: Report, evidence: Evidence) -> str:
-    return f"Report {report.sequence} is sealed until {evidence.retain_until:%Y-%m-%d}, and was read back."
+def _retained(found: SealedReport) -> str:
+    until = found.evidence.retain_until
+    return f"Report {found.report.sequence} is sealed until {until:%Y-%m-%d}, and was read back."

@@ -9,7 +9,6 @@ from typing import Any
 
 import dagster as dg
 
-from seed_pipelines.adapters.postgres.reports import Evidence
 from seed_pipelines.domain.backoff import delay_seconds
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, OutsideWindow, SeedError
@@ -27,7 +26,7 @@ from seed_pipelines.orchestration.runs import (
 from seed_pipelines.orchestration.schedules import stamp
 from seed_pipelines.seeding.budget import charge_keys
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.sealing import finish
+from seed_pipelines.seeding.sealing import SealedReport, finish
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
 from seed_pipelines.seeding.services import Services
 
@@ -127,7 +126,7 @@ def _shards(context: Context, job: ManifestJob, step: str) -> tuple[Shard, ...]:
     return () if alone else selected_shards(context.run.tags, job.plan, job.job_name)
 
 
-def conclude(context: Context, session: Session, shards_of_run: int) -> Evidence | None:
+def conclude(context: Context, session: Session, shards_of_run: int) -> SealedReport | None:
     """End the seed run with its last step: reported and sealed, where every shard it was asked for has passed.
 
     None where others of its shards are still to come, and for a run of some assets only.

@@ -57,6 +57,8 @@ def seal_ended(services: Services, ended: SeedRun) -> SealingAttempt | None:
     run = next((run for run in reports.unreported(ended.environment) if run.seed_run_id == ended.seed_run_id), None)
     if run is not None:
         compose(RunRecord.of(services, run), _verdict(run))
+    if services.evidence.seal_by == "sensor":
+        return None
     mine = (it for it in reports.waiting(ended.environment) if it.report.seed_run_id == ended.seed_run_id)
     return next((_try(services, waiting) for waiting in mine), None)
 

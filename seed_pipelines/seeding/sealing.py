@@ -5,6 +5,7 @@ sensor, finds the same bytes, and the same version where one was stored already.
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -29,10 +30,18 @@ KEY_TYPE: Final = "application/x-pem-file"
 _PAUSE_SECONDS: Final = 0.5
 
 
+@dataclass(frozen=True)
+class SealedReport:
+    """A report, and where it is sealed."""
+
+    report: Report
+    evidence: Evidence
+
+
 def compose(record: RunRecord, verdict: Verdict) -> Report:
     """The signed report of a run that ended, waiting to be sealed; the same one however often it is asked for.
 
-    A session whose verdict is `succeeded` is `sealing` from then on; LeaseLost, VaultUnavailable, DatabaseUnavailable.
+    The run of a session ends with it, and is `sealing` from then on; LeaseLost, VaultUnavailable, DatabaseUnavailable.
     """
     evidence, run = record.services.evidence, record.run
     lease = record.lease if isinstance(record, Session) else None
@@ -44,7 +53,7 @@ def compose(record: RunRecord, verdict: Verdict) -> Report:
         name = report_object(run.environment, record.tenant.slug, position.after.sequence + 1, sha256)
         page = report_page(report, sha256, f"{name}.dsse.json")
         named = {"sequence": position.after.sequence + 1, "sha256": sha256, "object_key": f"{name}.dsse.json"}
-        return Draft(envelope, page, as_text(seed_answer(record, report=named)) if verdict == "succeeded" else None)
+        return Draft(envelope, page, as_text(seed_answer(record, report=named)) if lease is not None else None)
 
     return evidence.reports.compose(run, verdict, draft, deadline_seconds=evidence.deadline_seconds, lease=lease)
 
@@ -71,15 +80,16 @@ def seal(services: Services, report: Report) -> Evidence:
     return sealed
 
 
-def finish(session: Session) -> Evidence:
+def finish(session: Session) -> SealedReport:
     """End a seed run well: its report is composed, and sealed by the run or waited for; then it has succeeded.
 
-    WormUnavailable where nobody sealed it before its deadline; LeaseLost, VaultUnavailable, DatabaseUnavailable.
+    It is `partial` where it did not see every shard of its plan. WormUnavailable where nobody sealed it before its deadline; LeaseLost, VaultUnavailable, DatabaseUnavailable.
     """
-    report = compose(session, "succeeded")
+    reported = session.services.control.shard_reports(session.run.seed_run_id)
+    report = compose(session, "succeeded" if set(session.plan.shard_keys) <= set(reported) else "partial")
     evidence = session.services.evidence
     if evidence.seal_by == "run":
-        return seal(session.services, report)
+        return SealedReport(report, seal(session.services, report))
     waiting = Retrying(
         retry=retry_if_result(lambda found: found is None),
         stop=stop_after_delay(evidence.deadline_seconds),
@@ -91,7 +101,7 @@ def finish(session: Session) -> Evidence:
         raise WormUnavailable(
             f"The sensor did not seal the report within {evidence.deadline_seconds:g} s: see its ticks. It goes on trying."
         )
-    return found
+    return SealedReport(report, found)
 
 
 def signed_envelope(evidence: EvidenceServices, statement: bytes) -> bytes:

@@ -189,7 +189,7 @@ class FakeControl:
             problem=None,
             attempt=1,
         )
-        if run.status not in ("running", "sealing"):
+        if run.status in ("partial", "failed", "aborted"):
             run = replace(run, status="running", ended_at=None, problem=None, attempt=run.attempt + 1)
         self.runs[run.seed_run_id] = run
         self._interrupt("open_run")

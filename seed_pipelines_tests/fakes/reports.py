@@ -47,7 +47,7 @@ class FakeReports:
         if key in self.composed:
             return self.composed[key]
         self.control.ping()
-        if verdict == "succeeded":
+        if run.ended_at is None:
             if lease is None or self.control.leases.get((lease.tenant_id, lease.environment)) != lease:
                 raise LeaseLost("Taken over.")
             self.control.runs[run.seed_run_id] = replace(
@@ -86,14 +86,14 @@ class FakeReports:
 
     def record_evidence(self, report: Report, evidence: Evidence) -> bool:
         key = (report.seed_run_id, report.attempt)
+        run = self.control.runs[report.seed_run_id]
+        self.control.release_run(run)
         if self.outbox.pop(key, None) is None:
             return False
         self.index[key] = evidence
-        run = self.control.runs[report.seed_run_id]
         if run.status == "sealing":
-            self.control.runs[run.seed_run_id] = replace(run, status="succeeded")
+            self.control.runs[run.seed_run_id] = replace(run, status=report.verdict)
             self.control.answer_key(run.seed_run_id, report.answer)
-        self.control.release_run(run)
         return True
 
     def postpone(self, report: Report, problem: Mapping[str, Any], seconds: float) -> None:

@@ -46,7 +46,7 @@ def materialized(result: dg.ExecuteInProcessResult, asset: str) -> set[str | Non
 def test_a_run_seeds_checks_and_reports_and_gives_the_lease_back(world: World, job: ManifestJob) -> None:
     result = execute(world, job)
     assert result.success
-    assert evaluations(result) == dict.fromkeys(CHECKS, True)
+    assert evaluations(result) == {**dict.fromkeys(CHECKS, True), "sealed": True}
     assert len(world.tables.rows[TENANT.tenant_id, "customers"]) == 100
     assert len(world.tables.rows[TENANT.tenant_id, "bank_accounts"]) == 120
     (run,) = world.control.runs.values()

@@ -1,10 +1,12 @@
 """Who asks again under a key gets the answer that was given, and nothing is started."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from seed_pipelines.adapters.postgres.idempotency import Replay
+from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress, OutsideWindow, RequestInvalid, SeedError
 from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
 from seed_pipelines.seeding.generation import generate
@@ -27,12 +29,17 @@ def seeded(world: World, origin: str = "run-1", key: str | None = KEY) -> Sessio
 
 def to_its_end(session: Session) -> Session:
     """Do everything that a session is for."""
-    for shard in session.plan.shards:
-        for entity in session.plan.entities:
+    finish(work(session))
+    return session
+
+
+def work(session: Session, shards: Sequence[Shard] | None = None) -> Session:
+    """Generate, load and check the shards, by default all."""
+    for shard in session.plan.shards if shards is None else shards:
+        for entity in session.plan.entities_of(shard):
             generate(session, entity, shard)
         load(session, shard)
         check_and_record(session, shard)
-    finish(session)
     return session
 
 

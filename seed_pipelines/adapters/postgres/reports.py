@@ -123,17 +123,15 @@ class ReportStore:
     ) -> Report:
         """The report of a run's attempt: the one that is there, or a new one in the next place, which waits to be sealed.
 
-        Reports are written one at a time. A run that succeeds is `sealing` from then on, and must hold its lease:
-        LeaseLost. Whatever `draft` raises leaves nothing behind.
+        Reports are written one at a time. A run at work must hold its lease and ends with it: it is `sealing` from then
+        on. LeaseLost. Whatever `draft` raises leaves nothing behind.
         """
         with self._control.connection() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [REPORT_LOCK])
             found = _find(connection, run.tenant_id, run.seed_run_id, run.attempt)
             if found is not None:
                 return found
-            ended_at = _begin_sealing(connection, run, lease) if verdict == "succeeded" else run.ended_at
-            if ended_at is None:
-                raise LookupError(f"seed run {run.seed_run_id} is at work and is said to have {verdict}")
+            ended_at = _begin_sealing(connection, run, lease) if run.ended_at is None else run.ended_at
             position = _next_position(connection, run, ended_at)
             written = draft(position)
             connection.execute(
@@ -187,11 +185,15 @@ class ReportStore:
         return tuple(Waiting(Report(*row[:-2]), row[-2], row[-1]) for row in rows)
 
     def record_evidence(self, report: Report, evidence: Evidence) -> bool:
-        """Take a sealed report out of the outbox; a run that was `sealing` has succeeded, is answered, and gives its lease back.
+        """Take a sealed report out of the outbox; a run that was `sealing` has ended with its verdict and is answered.
 
-        All or nothing; False, and no change, if somebody else sealed it before.
+        Its lease is given back with it, all or nothing; False if somebody else recorded it before.
         """
         with self._control.connection() as connection:
+            connection.execute(
+                "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND seed_run_id = %s",
+                [report.tenant_id, report.environment, report.seed_run_id],
+            )
             taken = connection.execute(_of("DELETE FROM seed.sealing WHERE {}"), report.identity).rowcount
             if not taken:
                 return False
@@ -200,16 +202,12 @@ class ReportStore:
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
             ).format(_EVIDENCE)
             connection.execute(insert, [*report.identity, *vars(evidence).values()])
-            succeeded = connection.execute(
-                _of("UPDATE seed.seed_run SET status = 'succeeded' WHERE status = 'sealing' AND {}"),
-                report.identity,
+            ended = connection.execute(
+                _of("UPDATE seed.seed_run SET status = %s WHERE status = 'sealing' AND {}"),
+                [report.verdict, *report.identity],
             ).rowcount
-            if succeeded and report.answer is not None:
+            if ended and report.answer is not None:
                 store_answer(connection, report.tenant_id, report.seed_run_id, report.answer)
-            connection.execute(
-                "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND seed_run_id = %s",
-                [report.tenant_id, report.environment, report.seed_run_id],
-            )
         return True
 
     def postpone(self, report: Report, problem: Mapping[str, Any], seconds: float) -> None:
@@ -274,7 +272,7 @@ def _of(statement: LiteralString) -> sql.Composed:
 
 def _begin_sealing(connection: Connection, run: SeedRun, lease: Lease | None) -> datetime:
     if lease is None:
-        raise LeaseLost(f"Seed run {run.seed_run_id} cannot succeed without its lease.")
+        raise LeaseLost(f"Seed run {run.seed_run_id} cannot end well without its lease.")
     hold_token(connection, lease)
     begun = connection.execute(
         _of(

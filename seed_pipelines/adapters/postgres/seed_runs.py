@@ -15,7 +15,7 @@ from seed_pipelines.adapters.postgres.idempotency import free_key
 from seed_pipelines.errors import LeaseLost, ManifestHashMismatch
 
 Status = Literal["running", "sealing", "succeeded", "partial", "failed", "aborted"]
-"""`sealing` is a run that has done its work and whose report is not sealed yet; `partial` one of some assets only."""
+"""`sealing` is a run that has done its work and whose report is not sealed yet; `partial` one of some assets or shards only."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SeedRunStore:
         self._control = control
 
     def open(self, wanted: NewSeedRun) -> SeedRun:
-        """Open the seed run of an origin: a new one, or the one it opened before, which runs again if it had ended.
+        """Open the seed run of an origin: a new one, or the one it opened before, which begins anew if it had ended in vain.
 
         The subject is the login that the database authenticated. ManifestHashMismatch if the origin opened it for
         another manifest.
@@ -96,7 +96,7 @@ class SeedRunStore:
                 " ON CONFLICT ON CONSTRAINT seed_run_origin_key"
                 " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL, attempt = seed_run.attempt + 1"
                 " WHERE seed_run.manifest_hash = excluded.manifest_hash"
-                " AND seed_run.status NOT IN ('running', 'sealing')",
+                " AND seed_run.status IN ('partial', 'failed', 'aborted')",
                 vars(wanted) | {"claimed_roles": list(wanted.claimed_roles), "manifest": Jsonb(wanted.manifest)},
             )
             run = _find(connection, wanted.origin, wanted.tenant_id, wanted.environment, wanted.profile)

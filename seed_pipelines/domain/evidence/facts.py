@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 Operation = Literal["seed_run", "dry_run"]
 Verdict = Literal["succeeded", "partial", "failed", "aborted"]
-"""`partial` is a run of some assets only, which ended well."""
+"""`partial` is a run of some assets or shards only, which ended well."""
 
 
 @dataclass(frozen=True)

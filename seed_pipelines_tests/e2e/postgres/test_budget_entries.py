@@ -39,8 +39,8 @@ def opened(control: Database) -> PostgresControl:
 
 def running(control: PostgresControl, origin: str = "run-1") -> Lease:
     """The lease of a new seed run of tenant-a."""
-    names = (TENANT_A.tenant_id, ENVIRONMENT, "default", origin, "ab" * 32, "baseline", "key", "ana", {})
-    run = control.open_run(NewSeedRun(*names))
+    named = NewSeedRun(TENANT_A.tenant_id, ENVIRONMENT, "default", origin, "ab" * 32, "baseline", "key", "ana", {})
+    run = control.open_run(named)
     return control.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, origin, never)
 
 
