@@ -2,10 +2,11 @@
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import psycopg
@@ -157,10 +158,19 @@ def checkpoint(lease: Lease, rows: Rows) -> ShardCheckpoint:
     )
 
 
-def succeed(control: PostgresControl, run: SeedRun, lease: Lease, answer: str) -> None:
-    """End a seed run well: its report is written, sealed somewhere, and its key answered."""
+def succeed(
+    control: PostgresControl,
+    run: SeedRun,
+    lease: Lease,
+    answer: str,
+    *,
+    postponed_for: Mapping[str, Any] | None = None,
+) -> None:
+    """End a seed run well: its report is written, sealed somewhere, perhaps at the second try, and its key answered."""
     reports = ReportStore(control._database)
     written = Draft(uuid4().bytes, b"page", answer)
     report = reports.compose(run, "succeeded", lambda _: written, deadline_seconds=60, lease=lease)
+    if postponed_for is not None:
+        reports.postpone(report, postponed_for, 0)
     sealed = Evidence("bucket", f"{report.sequence}.json", "1", f"{report.sequence}.html", "1", report.deadline_at)
     assert reports.record_evidence(report, sealed)

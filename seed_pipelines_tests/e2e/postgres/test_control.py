@@ -1,7 +1,8 @@
 """Migrations, tenants, roles and seed runs on a real server."""
 
 from collections.abc import Iterator
-from uuid import uuid4
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -37,15 +38,17 @@ def empty(server: Server) -> Iterator[str]:
         connection.execute("DROP DATABASE seed_dev WITH (FORCE)")
 
 
-def opened(runs: SeedRunStore, origin: str, **changes: str) -> SeedRun:
-    """A seed run of tenant-a."""
+def opened(
+    runs: SeedRunStore, origin: str, *, manifest_hash: str = "ab" * 32, tenant_id: UUID = TENANT_A.tenant_id
+) -> SeedRun:
+    """A seed run, of tenant-a by default."""
     return runs.open(
         NewSeedRun(
-            tenant_id=TENANT_A.tenant_id,
+            tenant_id=tenant_id,
             environment=ENVIRONMENT,
             profile="default",
             origin=origin,
-            manifest_hash=changes.get("manifest_hash", "ab" * 32),
+            manifest_hash=manifest_hash,
             mode="baseline",
             idempotency_key="key",
             requested_by="ana",
@@ -175,7 +178,7 @@ def test_a_seed_run_ends_once_and_may_be_entered_again(control: Database) -> Non
     assert ended is not None
     assert (ended.status, ended.problem) == ("failed", problem)
     assert ended.ended_at is not None
-    assert opened(runs, "run-1") == run
+    assert opened(runs, "run-1") == replace(run, attempt=2)
 
 
 def test_a_run_that_was_taken_over_is_aborted(control: Database) -> None:

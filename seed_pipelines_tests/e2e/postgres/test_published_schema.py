@@ -22,6 +22,8 @@ from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.isolation.examination import examine_control_login, examine_data_login
 from seed_pipelines.adapters.postgres.leases import Lease, Terms
 from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits, RateLimitKey
+from seed_pipelines.adapters.postgres.report_log import LogCheckpoint, ReportLog
+from seed_pipelines.adapters.postgres.reports import ReportStore
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
 from seed_pipelines.errors import SeedError
@@ -106,19 +108,24 @@ WHERE indisunique AND indnatts > 1 AND relnamespace IN ('seed'::regnamespace, 'b
     AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u'))
 """
 PARTS: Final = {"policies": _POLICIES, "row_security": _ROW_SECURITY, "grants": _GRANTS, "keys": _KEYS}
-TWINS: Final = {
-    "banking.address": ("customer_id",),
-    "banking.installment": ("loan_id", "number"),
-    "banking.credit_limit": ("bank_account_id",),
-    "banking.contract": ("loan_id",),
-    "banking.financial_transaction": ("installment_id",),
-    "seed.role_grant": ("environment", "subject", "role"),
-    "seed.tenant_grant": ("role_name",),
-    "seed.queue_entry": ("entry_id",),
-    "seed.dataset_removal": ("removal_id",),
-}
+TWINS: Final = (
+    ("banking.address", ("customer_id",)),
+    ("banking.installment", ("loan_id", "number")),
+    ("banking.credit_limit", ("bank_account_id",)),
+    ("banking.contract", ("loan_id",)),
+    ("banking.financial_transaction", ("installment_id",)),
+    ("seed.role_grant", ("environment", "subject", "role")),
+    ("seed.tenant_grant", ("role_name",)),
+    ("seed.queue_entry", ("entry_id",)),
+    ("seed.dataset_removal", ("removal_id",)),
+    ("seed.report", ("seed_run_id", "attempt")),
+    ("seed.report", ("environment", "sequence")),
+    ("seed.report", ("environment", "log_index")),
+    ("seed.sealing", ("seed_run_id", "attempt")),
+    ("seed.evidence", ("seed_run_id", "attempt")),
+)
 """Keys that neither the entities nor the work of a run need: no two rows may agree in them."""
-FEWEST: Final = {"policies": 32, "row_security": 50, "grants": 96, "keys": 48}
+FEWEST: Final = {"policies": 35, "row_security": 56, "grants": 108, "keys": 56}
 
 
 _PIECE: Final = BudgetEntry("load/0000", "load", "", "0000", 4, 0, 0, Decimal("0.1"), Decimal("0.01"), "v1")
@@ -221,10 +228,12 @@ class Probe:
         control.record_shard(lease, "0000", {"passed": True})
         assert set(control.shard_reports(run.seed_run_id)) == {"0000"}
         assert [expiry.rows for expiry in control.dataset_expiries()] == [4]
-        succeed(control, run, lease, "done")
+        self._sealed(control, run, lease)
         assert control.answer_of(run) == "done"
         again, lease = self._admitted(control)
+        control.fence_run(again, lease)
         control.finish_run(again.seed_run_id, "failed", None)
+        assert again.seed_run_id in {ended.seed_run_id for ended in ReportStore(self.control).unreported(ENVIRONMENT)}
         purge(self.data, lease)
         control.forget_answers(TENANT_A.tenant_id, ENVIRONMENT, "default")
         assert control.answer_of(run) is None
@@ -242,6 +251,20 @@ class Probe:
             TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, "probe", never, Terms(2, entry, claim)
         )
         return run, lease
+
+    def _sealed(self, control: PostgresControl, run: SeedRun, lease: Lease) -> None:
+        """Report a run, try in vain to seal it, seal it, and sign the log."""
+        reports, log = ReportStore(self.control), ReportLog(self.control)
+        assert reports.silent(ENVIRONMENT) == ()
+        succeed(control, run, lease, "done", postponed_for={"detail": "The bucket is away."})
+        assert reports.waiting(ENVIRONMENT) == ()
+        assert reports.evidence(run.tenant_id, run.seed_run_id, run.attempt) is not None
+        newest = log.entries(ENVIRONMENT)[-1]
+        log.record_checkpoint(ENVIRONMENT, LogCheckpoint(newest.log_index + 1, "ab" * 32, b"head", "log", "1"))
+        assert log.last_checkpoint(ENVIRONMENT) is not None
+        for _ in range(2):
+            log.record_probe(ENVIRONMENT, None)
+        assert log.last_probe(ENVIRONMENT) is not None
 
     def _decided(self, control: PostgresControl, origin: str) -> None:
         control.record_decision(
@@ -276,6 +299,12 @@ class Probe:
                     " (%s, gen_random_uuid(), 'lost', 'load', '', '0000', 0, 0, 0, 0, 0, 'v1', 1)",
                     [tenant_id],
                 )
+            for statement in (
+                "INSERT INTO seed.sealing VALUES (%s, gen_random_uuid(), 1)",
+                "INSERT INTO seed.evidence VALUES (%s, gen_random_uuid(), 1, '', '', '', '', '', now())",
+            ):
+                with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction(force_rollback=True):
+                    connection.execute(statement.encode(), [tenant_id])
             with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction(force_rollback=True):
                 connection.execute(
                     "INSERT INTO seed.lease SELECT tenant_id, 'staging', 1000 + row_number() OVER (), gen_random_uuid(),"
@@ -288,7 +317,7 @@ class Probe:
                     " '{}', '{}', true, '', number::text FROM generate_series(1, 2) AS number",
                     [tenant_id],
                 )
-            for table, key in TWINS.items():
+            for table, key in TWINS:
                 name = sql.Identifier(*table.split("."))
                 create = sql.SQL("CREATE TEMPORARY TABLE twin (LIKE {} INCLUDING INDEXES) ON COMMIT DROP").format(name)
                 insert = sql.SQL("INSERT INTO twin SELECT * FROM jsonb_populate_recordset(NULL::{}, %s)").format(name)
