@@ -20,6 +20,14 @@ Connection = psycopg.Connection[TupleRow]
 TENANT_SETTING: Final = "app.tenant_id"
 """The setting that the tenant policies read."""
 
+IDLE_SECONDS: Final = 60
+"""How long a transaction may wait for its client: one that stands still must not hold up others for ever."""
+
+_BEGIN: Final = f"""
+SET LOCAL TIME ZONE 'UTC';
+SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', true)
+WHERE current_setting('idle_in_transaction_session_timeout') = '0'
+"""
 _FIRST_WITH_TRANSACTION_TIMEOUT: Final = 170_000
 _AWAY_CLASSES: Final = ("08", "53", "57", "58")
 _AWAY_STATES: Final = ("25P03", "25P04", "55P03")
@@ -66,9 +74,11 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """A connection with one transaction, in UTC: committed at the end, rolled back by an exception.
 
-        It is closed after either; within `kept`, after an exception only. Raises DatabaseUnavailable if the server does
-        not answer or goes away, Forbidden if the login lacks a privilege, TargetMismatch if something the statements name
-        does not exist.
+        It is closed after either; within `kept`, after an exception only. The server ends the transaction once its client
+        stands still for IDLE_SECONDS, or as long as the database or the login allows.
+
+        Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login lacks a privilege,
+        TargetMismatch if something the statements name does not exist.
         """
         try:
             with ExitStack() as closing:
@@ -102,15 +112,18 @@ class Database:
 
     @contextmanager
     def tenant_transaction(self, tenant_id: UUID, *, timeout_seconds: float = 600) -> Iterator[Connection]:
-        """A connection whose transaction acts for a tenant and is ended by the server after `timeout_seconds`."""
+        """A connection whose transaction acts for a tenant and is ended by the server after `timeout_seconds`.
+
+        A limit that the database or the login already has stays.
+        """
         with self.connection() as connection:
             set_tenant(connection, tenant_id)
             milliseconds = str(max(1, round(timeout_seconds * 1000)))
-            names = ["statement_timeout", "idle_in_transaction_session_timeout"]
-            if connection.info.server_version >= _FIRST_WITH_TRANSACTION_TIMEOUT:
-                names = ["transaction_timeout"]
-            for name in names:
-                connection.execute("SELECT set_config(%s, %s, true)", [name, milliseconds])
+            has_one = connection.info.server_version >= _FIRST_WITH_TRANSACTION_TIMEOUT
+            name = "transaction_timeout" if has_one else "statement_timeout"
+            connection.execute(
+                "SELECT set_config(%s, %s, true) WHERE current_setting(%s) = '0'", [name, milliseconds, name]
+            )
             yield connection
 
     def ping(self) -> None:
@@ -125,7 +138,7 @@ class Database:
                 kept = self._idle.pop() if self._idle else None
             connection = kept or self.connect()
             try:
-                connection.execute("SET LOCAL TIME ZONE 'UTC'")
+                connection.execute(_BEGIN.encode())
             except psycopg.Error as error:
                 connection.close()
                 if kept is None or not unavailable(error):

@@ -133,6 +133,7 @@ def purge_dataset(
         delete_checkpoints(connection, tenant_id, lease.environment, removal.profile)
         rows = {entity.name: deleted[entity.name] for entity in present}
         record_removal(connection, lease, removal, rows)
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # a bucket may take its time
         remove_files()
     return rows
 

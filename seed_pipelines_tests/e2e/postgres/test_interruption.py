@@ -8,7 +8,8 @@ import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
-from seed_pipelines_tests.e2e.postgres.conftest import Server
+from seed_pipelines.errors import DatabaseUnavailable
+from seed_pipelines_tests.e2e.postgres.conftest import TENANT_A, Server
 
 pytestmark = pytest.mark.e2e
 
@@ -59,3 +60,34 @@ def _use_twice(connection: Connection) -> None:
         connection.execute("SELECT pg_sleep(30)")
     finally:
         connection.execute("SELECT 1")
+
+
+def test_a_client_that_stands_still_does_not_hold_its_locks_for_ever(stack: Server) -> None:
+    """The server ends the transaction, and the client is told so; others go on."""
+    hurried = Database(stack.url("seed_service") + " options='-c idle_in_transaction_session_timeout=100ms'")
+    with pytest.raises(DatabaseUnavailable), hurried.connection() as connection:
+        _stand_still(connection, stack)
+
+
+def _stand_still(connection: Connection, stack: Server) -> None:
+    """Hold a lock until another has it."""
+    connection.execute("SELECT pg_advisory_xact_lock(42)")
+    with stack.superuser() as other:
+        other.execute("SELECT pg_advisory_lock(42)")
+    connection.execute("SELECT 1")
+
+
+def test_every_transaction_has_such_a_limit(control: Database) -> None:
+    """A minute, where nobody chose another."""
+    with control.connection() as connection:
+        limit = connection.execute("SELECT current_setting('idle_in_transaction_session_timeout')").fetchone()
+    assert limit == ("1min",)
+
+
+def test_the_limits_of_a_login_stay(stack: Server) -> None:
+    """What the deployment chose is not raised."""
+    names = ("idle_in_transaction_session_timeout", "transaction_timeout")
+    chosen = " ".join(f"-c {name}=5s" for name in names)
+    database = Database(stack.url("seed_app") + f" options='{chosen}'")
+    with database.tenant_transaction(TENANT_A.tenant_id) as connection:
+        assert connection.execute("SELECT current_setting(%s), current_setting(%s)", names).fetchone() == ("5s", "5s")
