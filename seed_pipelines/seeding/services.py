@@ -110,13 +110,13 @@ class ControlDatabase(Protocol):
         """Give back whatever lease a seed run holds; nothing happens if it holds none."""
 
     def open_run(self, wanted: NewSeedRun) -> SeedRun:
-        """The running seed run of an origin: a new one, or the one it opened before."""
+        """The running seed run of an origin: a new one, or the one it opened before. LeaseLost where another took over."""
 
     def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
         """The seed run that an origin opened, or None."""
 
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
-        """Record the token a seed run holds; whoever ran before it under the same lease is over."""
+        """Record the token a seed run holds; whoever ran before it under the same lease is over. LeaseLost."""
 
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         """Record how a seed run ended without an answer; its key is free again."""

@@ -189,6 +189,8 @@ class FakeControl:
             problem=None,
             attempt=1,
         )
+        if run.status == "aborted" and (run.problem or {}).get("code") == LeaseLost.code:
+            raise LeaseLost("Taken over.", token=run.fencing_token)
         if run.status in ("partial", "failed", "aborted"):
             run = replace(run, status="running", ended_at=None, problem=None, attempt=run.attempt + 1)
         self.runs[run.seed_run_id] = run
@@ -201,6 +203,12 @@ class FakeControl:
         return next(found, None)
 
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
+        if self.leases.get((lease.tenant_id, lease.environment)) != lease:
+            raise LeaseLost("Taken over.", token=lease.token)
+        problem = LeaseLost("Taken over.", token=lease.token).problem()
+        for other in tuple(self.runs.values()):
+            if other.status == "running" and other.fencing_token is not None and other.fencing_token < lease.token:
+                self.runs[other.seed_run_id] = replace(other, status="aborted", problem=problem)
         self.runs[run.seed_run_id] = replace(run, fencing_token=lease.token)
         self._interrupt("fence_run")
 

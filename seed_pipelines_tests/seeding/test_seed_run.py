@@ -10,6 +10,7 @@ from seed_pipelines.errors import (
     DatabaseUnavailable,
     Forbidden,
     LeaseHeld,
+    LeaseLost,
     MaskingKeyChanged,
     OutsideWindow,
     ReferenceDatetimeDrift,
@@ -239,6 +240,19 @@ def test_a_heartbeat_keeps_the_lease_while_the_work_goes_on(world: World) -> Non
         while world.control.heartbeats < 3 and datetime.now(UTC) < deadline:
             pass
     assert world.control.heartbeats >= 3
+
+
+def test_a_run_that_another_took_over_from_is_refused_although_the_lease_is_free(world: World) -> None:
+    """It stood still, and its next step finds everything done by another."""
+    stood_still = enter(world.services, world.request())
+    world.finished.add(stood_still.run.origin)
+    next_one = enter(world.services, world.request(origin="run-2"))
+    next_one.finish("succeeded")
+    with pytest.raises(LeaseLost) as refusal:
+        enter(world.services, world.request())
+    give_up(world.services, world.request(), "default", refusal.value)
+    assert world.control.runs[stood_still.run.seed_run_id].status == "aborted"
+    assert world.control.leases == {}
 
 
 def test_an_abandoned_run_is_recorded_and_its_lease_given_back(world: World) -> None:

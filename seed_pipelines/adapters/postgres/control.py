@@ -129,7 +129,7 @@ class PostgresControl:
         self._leases.release_run(run.tenant_id, run.environment, run.seed_run_id)
 
     def open_run(self, wanted: NewSeedRun) -> SeedRun:
-        """The running seed run of an origin: a new one, or the one it opened before."""
+        """The running seed run of an origin: a new one, or the one it opened before. LeaseLost."""
         return self._runs.open(wanted)
 
     def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
@@ -137,8 +137,8 @@ class PostgresControl:
         return self._runs.find(origin, tenant_id, environment, profile)
 
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
-        """Record the token a seed run holds; whoever ran before it under the same lease is over."""
-        self._runs.fence(run, lease.token)
+        """Record the token a seed run holds; whoever ran before it under the same lease is over. LeaseLost."""
+        self._runs.fence(run, lease)
 
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         """Record how a seed run ended without an answer; its key is free again."""

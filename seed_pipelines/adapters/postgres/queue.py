@@ -10,7 +10,7 @@ from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.errors import QueueExpired, QueuePending
 
 TTL_SECONDS: Final = 300
-_UNSEEN_SECONDS: Final = 15
+UNSEEN_SECONDS: Final = 15
 """An entry that was not asked for so long belongs to a process that is no more."""
 
 _AHEAD: Final = """
@@ -26,6 +26,14 @@ WHERE entry_id < %(entry)s AND environment = %(environment)s AND expires_at > cl
     AND seen_at > clock_timestamp() - make_interval(secs => %(unseen)s)
 """
 """Entries before one: all, those of its tenant, and those that wait for nothing but a slot."""
+_DROP_DEAD: Final = """
+DELETE FROM seed.queue_entry WHERE (tenant_id, entry_id) IN (
+    SELECT tenant_id, entry_id FROM seed.queue_entry
+    WHERE environment = %(environment)s AND entry_id <> %(entry)s
+        AND (expires_at <= clock_timestamp() OR seen_at <= clock_timestamp() - make_interval(secs => %(unseen)s))
+    FOR UPDATE SKIP LOCKED
+)
+"""
 
 
 class Queue:
@@ -57,7 +65,8 @@ class Queue:
             ).rowcount
         if not kept:
             raise QueueExpired(
-                f"Entry {entry_id} waited {TTL_SECONDS // 60} minutes and lost its place: try again later.",
+                f"Entry {entry_id} lost its place: it waited {TTL_SECONDS // 60} minutes, or was not asked for in"
+                f" {UNSEEN_SECONDS} s and counted as dead. Try again.",
                 queue_entry=entry_id,
             )
 
@@ -75,9 +84,10 @@ def leave_queue(connection: Connection, entry_id: int) -> None:
 def await_turn(connection: Connection, entry_id: int, environment: str, tenant_id: UUID, free_slots: int) -> None:
     """QueuePending where an earlier entry is for the same tenant, or earlier ones will take all the free slots.
 
-    Earlier entries whose tenant is being seeded hold nobody up: they wait for a lease, not for a slot.
+    Earlier entries whose tenant is being seeded hold nobody up: they wait for a lease, not for a slot. Dead entries are
+    taken away by whoever's turn it is.
     """
-    wanted = {"tenant": tenant_id, "entry": entry_id, "environment": environment, "unseen": _UNSEEN_SECONDS}
+    wanted = {"tenant": tenant_id, "entry": entry_id, "environment": environment, "unseen": UNSEEN_SECONDS}
     found = connection.execute(_AHEAD, wanted).fetchone()
     ahead, of_tenant, ready = found or (0, 0, 0)
     if of_tenant or ready >= free_slots:
@@ -86,3 +96,4 @@ def await_turn(connection: Connection, entry_id: int, environment: str, tenant_i
             queue_entry=entry_id,
             ahead=ahead,
         )
+    connection.execute(_DROP_DEAD.encode(), wanted)

@@ -12,7 +12,8 @@ from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.idempotency import free_key
-from seed_pipelines.errors import LeaseLost, ManifestHashMismatch
+from seed_pipelines.adapters.postgres.queue import UNSEEN_SECONDS
+from seed_pipelines.errors import Interrupted, LeaseLost, ManifestHashMismatch
 
 Status = Literal["running", "sealing", "succeeded", "partial", "failed", "aborted"]
 """`sealing` is a run that has done its work and whose report is not sealed yet; `partial` one of some assets or shards only."""
@@ -84,7 +85,7 @@ class SeedRunStore:
         """Open the seed run of an origin: a new one, or the one it opened before, which begins anew if it had ended in vain.
 
         The subject is the login that the database authenticated. ManifestHashMismatch if the origin opened it for
-        another manifest.
+        another manifest, LeaseLost if another seed run took over from it: what that one wrote must stay.
         """
         with self._control.connection() as connection:
             connection.execute(
@@ -96,8 +97,14 @@ class SeedRunStore:
                 " ON CONFLICT ON CONSTRAINT seed_run_origin_key"
                 " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL, attempt = seed_run.attempt + 1"
                 " WHERE seed_run.manifest_hash = excluded.manifest_hash"
-                " AND seed_run.status IN ('partial', 'failed', 'aborted')",
-                vars(wanted) | {"claimed_roles": list(wanted.claimed_roles), "manifest": Jsonb(wanted.manifest)},
+                " AND seed_run.status IN ('partial', 'failed', 'aborted')"
+                " AND NOT (seed_run.status = 'aborted' AND seed_run.problem->>'code' = %(fenced_out)s)",
+                vars(wanted)
+                | {
+                    "claimed_roles": list(wanted.claimed_roles),
+                    "manifest": Jsonb(wanted.manifest),
+                    "fenced_out": LeaseLost.code,
+                },
             )
             run = _find(connection, wanted.origin, wanted.tenant_id, wanted.environment, wanted.profile)
         if run is None:
@@ -109,6 +116,11 @@ class SeedRunStore:
                 expected=run.manifest_hash,
                 actual=wanted.manifest_hash,
             )
+        if run.status != "running":
+            raise LeaseLost(
+                f"Another run took over from {wanted.origin} while it stood still: start a new run.",
+                token=run.fencing_token,
+            )
         return run
 
     def find(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
@@ -116,10 +128,16 @@ class SeedRunStore:
         with self._control.connection() as connection:
             return _find(connection, origin, tenant_id, environment, profile)
 
-    def fence(self, run: SeedRun, token: int) -> None:
-        """Record the fencing token that a running seed run holds; those it took over from end as aborted, lease_lost."""
+    def fence(self, run: SeedRun, lease: Lease) -> None:
+        """Record the fencing token that a running seed run holds; LeaseLost if it is gone.
+
+        Those it took over from end as aborted, lease_lost; those that died before they had a token as aborted, interrupted.
+        """
+        token = lease.token
         lost = LeaseLost(f"{run.origin} took over with token {token}.", token=token)
+        died = Interrupted("The run was not heard of any more before it held the lease.")
         with self._control.connection() as connection:
+            hold_token(connection, lease)
             connection.execute(
                 "UPDATE seed.seed_run SET fencing_token = %s WHERE seed_run_id = %s AND status = 'running'",
                 [token, run.seed_run_id],
@@ -128,6 +146,19 @@ class SeedRunStore:
                 "UPDATE seed.seed_run SET status = 'aborted', problem = %s, ended_at = clock_timestamp()"
                 " WHERE status = 'running' AND tenant_id = %s AND environment = %s AND fencing_token < %s",
                 [Jsonb(lost.problem()), run.tenant_id, run.environment, token],
+            )
+            connection.execute(
+                "UPDATE seed.seed_run AS dead SET status = 'aborted', problem = %(problem)s, ended_at = clock_timestamp()"
+                " WHERE status = 'running' AND tenant_id = %(tenant)s AND environment = %(environment)s"
+                " AND fencing_token IS NULL AND started_at < clock_timestamp() - make_interval(secs => %(unseen)s)"
+                " AND NOT EXISTS (SELECT FROM seed.queue_entry AS entry WHERE entry.tenant_id = dead.tenant_id"
+                " AND entry.environment = dead.environment AND entry.origin = dead.origin)",
+                {
+                    "problem": Jsonb(died.problem()),
+                    "tenant": run.tenant_id,
+                    "environment": run.environment,
+                    "unseen": UNSEEN_SECONDS,
+                },
             )
 
     def finish(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None = None) -> bool:

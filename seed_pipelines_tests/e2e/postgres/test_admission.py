@@ -174,10 +174,14 @@ class TestQueue:
     def test_an_entry_that_nobody_asks_for_holds_nobody_up(
         self, stack: Server, state: PostgresControl, column: str, hours: float
     ) -> None:
-        """Its process was killed, or its time is up."""
+        """Its process was killed, or its time is up; it is taken away by who goes past it."""
         self.enter(state, TENANT_A)
+        self.enter(state, TENANT_B)
         aged(stack, "queue_entry", column, hours)
+        waiting = self.enter(state, TENANT_B)
         started(state, claim_of("a"), entry=self.enter(state, TENANT_A))
+        with stack.superuser() as connection:
+            assert connection.execute("SELECT entry_id FROM seed.queue_entry").fetchall() == [(waiting,)]
 
     def test_a_place_is_kept_for_five_minutes(self, stack: Server, state: PostgresControl) -> None:
         """After that it is gone, and so is the row once another enters."""

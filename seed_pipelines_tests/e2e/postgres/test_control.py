@@ -10,6 +10,7 @@ import pytest
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import LeaseStore
 from seed_pipelines.adapters.postgres.migrations import current_revision, migrate
+from seed_pipelines.adapters.postgres.queue import Queue
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
 from seed_pipelines.errors import (
@@ -187,7 +188,7 @@ def test_a_run_that_was_taken_over_is_aborted(control: Database) -> None:
     first, second = opened(runs, "run-1"), opened(runs, "run-2")
     for run in (first, second):
         lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, run.origin, lambda _: True)
-        runs.fence(run, lease.token)
+        runs.fence(run, lease)
     over = runs.find("run-1", TENANT_A.tenant_id, ENVIRONMENT, "default")
     going = runs.find("run-2", TENANT_A.tenant_id, ENVIRONMENT, "default")
     assert over is not None
@@ -195,3 +196,51 @@ def test_a_run_that_was_taken_over_is_aborted(control: Database) -> None:
     assert over.problem is not None
     assert (over.status, over.problem["code"]) == ("aborted", "lease_lost")
     assert (going.status, going.fencing_token) == ("running", lease.token)
+
+
+def test_a_run_whose_lease_is_gone_before_it_is_fenced_is_refused(control: Database) -> None:
+    """It stood still between the two, and another took over."""
+    runs, leases = SeedRunStore(control), LeaseStore(control, ttl_seconds=60)
+    first, second = opened(runs, "run-1"), opened(runs, "run-2")
+    lost, _ = (
+        leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, run.origin, lambda _: True)
+        for run in (first, second)
+    )
+    with pytest.raises(LeaseLost):
+        runs.fence(first, lost)
+
+
+def test_a_run_that_another_fenced_out_is_not_opened_again(control: Database) -> None:
+    """Its next step is refused, whether or not the other is still at work."""
+    runs, leases = SeedRunStore(control), LeaseStore(control, ttl_seconds=60)
+    for origin in ("run-1", "run-2"):
+        run = opened(runs, origin)
+        lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, run.origin, lambda _: True)
+        runs.fence(run, lease)
+    leases.release(lease)
+    with pytest.raises(LeaseLost, match="start a new run"):
+        opened(runs, "run-1")
+    over = runs.find("run-1", TENANT_A.tenant_id, ENVIRONMENT, "default")
+    assert over is not None
+    assert over.status == "aborted"
+
+
+def test_a_run_that_died_before_it_held_a_token_ends_with_the_next_lease(stack: Server, control: Database) -> None:
+    """One that waits in the queue, and one that was opened just now, go on."""
+    runs, leases = SeedRunStore(control), LeaseStore(control, ttl_seconds=60)
+    dead, waiting = opened(runs, "dead"), opened(runs, "waiting")
+    Queue(control).enter(TENANT_A.tenant_id, ENVIRONMENT, waiting.origin)
+    with stack.superuser() as connection:
+        connection.execute("UPDATE seed.seed_run SET started_at = started_at - interval '16 seconds'")
+    new, next_one = opened(runs, "new"), opened(runs, "next")
+    lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, next_one.seed_run_id, next_one.origin, lambda _: False)
+    runs.fence(next_one, lease)
+    with stack.superuser() as connection:
+        found = connection.execute("SELECT origin, status FROM seed.seed_run").fetchall()
+    assert set(found) == {
+        (dead.origin, "aborted"),
+        (waiting.origin, "running"),
+        (new.origin, "running"),
+        (next_one.origin, "running"),
+    }
+    assert opened(runs, "dead").status == "running"
