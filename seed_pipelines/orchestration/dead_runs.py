@@ -88,4 +88,5 @@ def _is_dead(
     now = services.clock()
     # One that has not started yet may have waited in the queue since it was created: it changed when it left it.
     began = record.update_timestamp if record.start_time is None else datetime.fromtimestamp(record.start_time, UTC)
-    return (now - began.astimezone(UTC)).total_seconds() > services.lease_ttl_seconds
+    # One that began in the future was started where the clock was wrong.
+    return abs((now - began.astimezone(UTC)).total_seconds()) > services.lease_ttl_seconds

@@ -49,6 +49,14 @@ def test_a_run_that_lost_its_lease_long_ago_is_failed_and_its_slot_freed(world: 
         assert slots_taken(instance, job) == 0
 
 
+def test_a_run_that_began_in_the_future_is_dead_too(world: World, job: ManifestJob) -> None:
+    """It was started where the clock was hours ahead, and does not hold the lease."""
+    with DagsterInstance.ephemeral() as instance:
+        run = started(instance, world, job)
+        world.now = datetime.now(UTC) - timedelta(hours=5)
+        assert end_dead_runs(job, world.services, instance) == (run.run_id,)
+
+
 def test_a_run_that_began_a_moment_ago_is_given_time(world: World, job: ManifestJob) -> None:
     with DagsterInstance.ephemeral() as instance:
         started(instance, world, job)
