@@ -28,6 +28,7 @@ from seed_pipelines.errors import (
 )
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.authorization import Caller, authorize
+from seed_pipelines.seeding.fenced_files import FencedFiles
 from seed_pipelines.seeding.readiness import can_seal
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.run_record import RunRecord
@@ -50,8 +51,8 @@ class Session(RunRecord):
 
     @property
     def row_files(self) -> RowFiles:
-        """Where the Parquet files are."""
-        return self.services.row_files
+        """Where the Parquet files are; none is stored once another run took over."""
+        return FencedFiles(self.services.row_files, lambda: self.services.control.heartbeat(self.lease))
 
     def finish(self, status: Status, problem: Mapping[str, Any] | None = None) -> None:
         """Record how the seed run ended without an answer, and give the lease back."""

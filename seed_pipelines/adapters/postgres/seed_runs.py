@@ -116,7 +116,7 @@ class SeedRunStore:
                 expected=run.manifest_hash,
                 actual=wanted.manifest_hash,
             )
-        if run.status != "running":
+        if run.status == "aborted":
             raise LeaseLost(
                 f"Another run took over from {wanted.origin} while it stood still: start a new run.",
                 token=run.fencing_token,
