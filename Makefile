@@ -56,6 +56,10 @@ ui: setup ## Open the Dagster UI on the local stack (Ctrl-C stops it)
 test: setup .pgbouncer/fetched ## All tests, with the real servers
 	$(BIN)/python -m pytest --cov --cov-report=term
 
+.PHONY: chaos
+chaos: setup ## Two hundred runs killed, stopped, cut off and robbed of their servers: a night's work
+	SEED_CHAOS_TRIALS=$${SEED_CHAOS_TRIALS:-200} $(BIN)/python -m pytest seed_pipelines_tests/chaos
+
 .PHONY: lint
 lint: setup ## Style, types, layers
 	$(BIN)/ruff check .

@@ -83,7 +83,8 @@ def seal(services: Services, report: Report) -> Evidence:
 def finish(session: Session) -> SealedReport:
     """End a seed run well: its report is composed, and sealed by the run or waited for; then it has succeeded.
 
-    It is `partial` where it did not see every shard of its plan. WormUnavailable where nobody sealed it before its deadline; LeaseLost, VaultUnavailable, DatabaseUnavailable.
+    It is `partial` where it did not see every shard of its plan. WormUnavailable where nobody sealed it before its
+    deadline; LeaseLost, VaultUnavailable, DatabaseUnavailable.
     """
     reported = session.services.control.shard_reports(session.run.seed_run_id)
     report = compose(session, "succeeded" if set(session.plan.shard_keys) <= set(reported) else "partial")

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.idempotency import free_key
+from seed_pipelines.adapters.postgres.leases import Lease, hold_token
 from seed_pipelines.adapters.postgres.queue import UNSEEN_SECONDS
 from seed_pipelines.errors import Interrupted, LeaseLost, ManifestHashMismatch
 

@@ -1,16 +1,13 @@
 """A disk that is full: the run says so, leaves no half file, and goes on where there is room again."""
 
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
+from seed_pipelines_tests.e2e.seeding.small_disk import table_on_small_disk
 from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, TENANT_A, Staging, finish
 
 pytestmark = pytest.mark.e2e
@@ -51,29 +48,8 @@ def test_no_room_for_the_files(staging: Staging) -> None:
 @pytest.fixture
 def small_disk(staging: Staging) -> Iterator[Path]:
     """A disk of a megabyte that holds the table of the customers; only root can mount one."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root mounts a disk")
-    disk = Path(tempfile.mkdtemp(prefix="seed-disk", dir="/tmp"))  # the server's user must reach it
-    disk.chmod(0o755)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False)
-    if mounted.returncode:
-        disk.rmdir()
-        pytest.skip("this root may not mount a disk")
-    try:
-        owner = staging.stack.stack.paths.postgres_data.stat()
-        (disk / "space").mkdir(mode=0o700)
-        os.chown(disk / "space", owner.st_uid, owner.st_gid)
-        with staging.superuser() as connection:
-            place = sql.SQL("CREATE TABLESPACE small LOCATION {}").format(sql.Literal(str(disk / "space")))
-            connection.execute(place)
-            connection.execute("ALTER TABLE banking.customer SET TABLESPACE small")
+    with table_on_small_disk(staging, 1) as disk:
         yield disk
-        with staging.superuser() as connection:
-            connection.execute("ALTER TABLE banking.customer SET TABLESPACE pg_default")
-            connection.execute("DROP TABLESPACE small")
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
-        disk.rmdir()
 
 
 def test_no_room_for_the_rows(staging: Staging, small_disk: Path) -> None:
