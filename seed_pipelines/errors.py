@@ -15,6 +15,7 @@ SeedError
 │   ├── DatasetInUse             409 dataset_in_use
 │   ├── TargetMismatch           422 target_mismatch
 │   ├── ParquetMismatch          409 parquet_mismatch
+│   ├── ExternalCallsBlocked     503 external_calls_blocked
 │   ├── ChecksFailed             422 checks_failed
 │   └── EvidenceInvalid          422 evidence_invalid
 ├── ConcurrencyRefusal           exit 3
@@ -27,6 +28,7 @@ SeedError
 │   ├── VaultUnavailable         503 vault_unavailable
 │   ├── StorageUnavailable       503 storage_unavailable
 │   ├── WormUnavailable          503 worm_unavailable
+│   ├── StubUnavailable          503 stub_unavailable
 │   └── StackUnavailable         503 stack_unavailable
 ├── LimitRefusal                 exit 5
 │   ├── OutsideWindow            409 outside_window
@@ -176,6 +178,14 @@ class ParquetMismatch(ValidationFailure):
     status = 409
 
 
+class ExternalCallsBlocked(ValidationFailure):
+    """A call would leave the closed world of the stubs and the program's own servers."""
+
+    code = "external_calls_blocked"
+    title = "Calls to the outside are blocked"
+    status = 503
+
+
 class ChecksFailed(ValidationFailure):
     """What landed is not what was planned."""
 
@@ -259,6 +269,13 @@ class WormUnavailable(DependencyUnavailable):
 
     code = "worm_unavailable"
     title = "The bucket for evidence is not available"
+
+
+class StubUnavailable(DependencyUnavailable):
+    """A stub of an outside system does not answer, or not as HTTP does."""
+
+    code = "stub_unavailable"
+    title = "A stub is not available"
 
 
 class StackUnavailable(DependencyUnavailable):

@@ -13,6 +13,7 @@ from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, manifest_hash, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
+from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.services import EvidenceServices, Services
@@ -76,6 +77,7 @@ class World:
     def reports(self) -> FakeReports:
         """The reports of the world's runs."""
         return FakeReports(self.control)
+    stubs: StubAddresses = field(default_factory=StubAddresses)
 
     @property
     def services(self) -> Services:
@@ -98,6 +100,7 @@ class World:
             ),
             lease_ttl_seconds=60,
             holder_finished=self.finished.__contains__,
+            stubs=self.stubs,
         )
 
     def request(self, wanted: Manifest | None = None, *, origin: str = "run-1", **changes: Any) -> SeedRequest:

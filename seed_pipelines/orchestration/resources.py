@@ -70,6 +70,7 @@ class SeedingFromSettings:
                 git_commit=settings.git_commit,
             ),
             lease_ttl_seconds=settings.lease_ttl_seconds,
+            stubs=settings.stubs,
             holder_finished=lambda holder: is_finished(instance, holder),
             connections_kept=lambda: _kept(control, target),
         )

@@ -2,13 +2,20 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.retention import LEAST_DAYS, LEAST_YEARS, MOST_DAYS, MOST_YEARS, Retention
+from seed_pipelines.domain.frozen_mapping import FrozenMapping
+from seed_pipelines.domain.outbound import STUB_PORTS, ports_of
+from seed_pipelines.domain.stub_addresses import SETTINGS, StubAddresses
+
+
+def _ports(value: Any) -> Any:
+    return ports_of(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -51,6 +58,14 @@ class Settings(BaseSettings):
     """How long a run whose work is done may wait for its report to be sealed, before it has failed."""
     git_commit: str | None = Field(None, pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")
     """Of the code and manifests that are deployed; reports name it."""
+    stub_base: str | None = None
+    """Address of the stubs that have none of their own."""
+    kyc_url: str | None = None
+    antifraude_url: str | None = None
+    pagamentos_url: str | None = None
+    notificacoes_url: str | None = None
+    stub_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_ports)] = STUB_PORTS
+    """Ports that a stub may have, like `80,4010-4014`."""
     dagster_postgres_url: str | None = None
     """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
     schedules: Literal["stopped", "running"] = "stopped"
@@ -69,6 +84,13 @@ class Settings(BaseSettings):
     def evidence_retention(self) -> Retention:
         """How long sealed reports are retained."""
         return Retention(self.evidence_retention_days, self.evidence_retention_years)
+
+    @cached_property
+    def stubs(self) -> StubAddresses:
+        """Where the stubs of the outside systems are."""
+        named = {name: getattr(self, setting.removeprefix("SEED_").lower()) for name, setting in SETTINGS.items()}
+        own = FrozenMapping({name: address for name, address in named.items() if address is not None})
+        return StubAddresses(self.stub_base, own, self.stub_ports)
 
     def read_vault_token(self) -> str:
         """The Vault token: from its file where one is named, so that it may be renewed there."""

@@ -12,6 +12,7 @@ from seed_pipelines.domain import window
 from seed_pipelines.domain.dataset import Dataset
 from seed_pipelines.domain.ids import dataset_tag
 from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.errors import (
     BudgetExceeded,
     CanaryOutOfScope,
@@ -129,6 +130,11 @@ def inside_window(manifest: Manifest, now: datetime, override: str | None) -> No
         )
     if not override.strip():
         raise RequestInvalid("The override of the window needs a reason.")
+
+
+def outbound_allowed(manifest: Manifest, stubs: StubAddresses) -> None:
+    """Every address of an outside system, the manifest's and the deployment's, is that of a stub; ExternalCallsBlocked."""
+    stubs.endpoints(manifest)
 
 
 def within_budget(manifest: Manifest, cost: Decimal) -> None:

@@ -33,6 +33,7 @@ from seed_pipelines.domain.evidence.public_key import PublicKey, Signed
 from seed_pipelines.domain.masking_keys import MaskingKeySource
 from seed_pipelines.domain.plan import IdRange
 from seed_pipelines.domain.rate_limit import Decision
+from seed_pipelines.domain.stub_addresses import NO_STUBS, StubAddresses
 
 
 class ControlDatabase(Protocol):
@@ -351,3 +352,5 @@ class Services:
     """Whether the run or backfill that holds a lease is known to be over."""
     connections_kept: Callable[[], AbstractContextManager[None]] = nullcontext
     """Within it, the databases keep a connection for the next call instead of opening one for each."""
+    stubs: StubAddresses = NO_STUBS
+    """Where the stubs of the outside systems are."""

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.errors import (
     CanaryOutOfScope,
     DatabaseUnavailable,
+    ExternalCallsBlocked,
     Forbidden,
     LeaseHeld,
     LeaseLost,
@@ -307,3 +309,48 @@ def test_giving_up_takes_nothing_from_another_run(world: World) -> None:
     give_up(world.services, world.request(origin="run-2"), "default", KeyboardInterrupt())
     assert world.control.runs[session.run.seed_run_id].status == "running"
     assert world.control.leases != {}
+
+
+@pytest.mark.parametrize(
+    ("world_has", "manifest_has", "endpoint"),
+    [
+        ({}, {"kyc": "https://api.kyc.example"}, "integrations.kyc"),
+        (
+            {},
+            {"kyc": "http://localhost:4010", "notificacoes": "http://localhost.evil.com:4012"},
+            "integrations.notificacoes",
+        ),
+        ({"own": {"pagamentos": "http://10.0.0.7:4011"}}, {}, "SEED_PAGAMENTOS_URL"),
+        ({"own": {"kyc": "http://kyc.example"}}, {"kyc": "http://localhost:4010"}, "SEED_KYC_URL"),
+        ({"base": "http://169.254.169.254"}, {}, "SEED_STUB_BASE"),
+    ],
+)
+def test_an_address_that_is_no_stubs_is_refused_before_anything_is_queued(
+    world: World, world_has: dict[str, Any], manifest_has: dict[str, str], endpoint: str
+) -> None:
+    world.stubs = StubAddresses(**world_has)
+    wanted = manifest(in_catalogue=world.catalogue, integrations=manifest_has)
+    with pytest.raises(ExternalCallsBlocked) as refusal:
+        enter(world.services, world.request(wanted))
+    assert refusal.value.extensions["endpoint"] == endpoint
+    assert refusal.value.exit_code == 2
+    assert not world.control.runs
+    assert not world.control.leases
+    assert world.keys.asked == 0
+
+
+def test_addresses_of_stubs_are_admitted(world: World) -> None:
+    world.stubs = StubAddresses(base="http://stub:4014", own={"kyc": "http://127.0.0.1:4010"})
+    wanted = manifest(in_catalogue=world.catalogue, integrations={"pagamentos": "http://[::1]:4011"})
+    assert enter(world.services, world.request(wanted)).run.status == "running"
+
+
+def test_the_window_is_asked_before_the_addresses_and_the_addresses_before_drift(world: World) -> None:
+    real = {"kyc": "https://api.kyc.example"}
+    seed(enter(world.services, world.request()))
+    moved = manifest(in_catalogue=world.catalogue, reference_datetime="2025-02-01T00:00:00Z", integrations=real)
+    with pytest.raises(ExternalCallsBlocked):
+        enter(world.services, world.request(moved, origin="run-2"))
+    world.now = NOON
+    with pytest.raises(OutsideWindow):
+        enter(world.services, world.request(moved, origin="run-3"))

@@ -84,6 +84,24 @@ class TestManifest:
         assert_refused(seeded.seed("--manifest-path", salted, *OVERRIDE), 2, "masking_key_changed")
 
 
+class TestOutbound:
+    @pytest.mark.parametrize("options", [OVERRIDE, ("--dry-run",)], ids=["run", "dry run"])
+    def test_a_real_address_in_the_manifest(self, seeded: Staging, tmp_path: Path, options: tuple[str, ...]) -> None:
+        """Exit 2 before anything is queued, with the member that names it, whatever else it names."""
+        real = {"kyc": "http://127.0.0.1:4010", "pagamentos": "https://api.pagamentos.example"}
+        outward = write_manifest(tmp_path / "outward.json", integrations=real)
+        problem = assert_refused(seeded.seed("--manifest-path", outward, *options), 2, "external_calls_blocked")
+        assert (problem["status"], problem["endpoint"]) == (503, "integrations.pagamentos")
+        with seeded.superuser() as connection:
+            assert connection.execute("SELECT count(*) FROM seed.queue_entry").fetchone() == (0,)
+
+    def test_a_real_address_in_the_environment(self, seeded: Staging) -> None:
+        """Exit 2, with the variable, and without the credentials that stand in it."""
+        refused = seeded.seed(*OVERRIDE, SEED_KYC_URL="http://ana:secret@localhost:4010")
+        assert assert_refused(refused, 2, "external_calls_blocked")["endpoint"] == "SEED_KYC_URL"
+        assert "secret" not in refused.stderr
+
+
 class TestWindow:
     def test_outside(self, seeded: Staging, tmp_path: Path) -> None:
         """A window that opens in two hours, and no override: exit 5, with the time it opens."""
