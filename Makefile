@@ -26,8 +26,14 @@ setup: .venv/installed .venv-s3/installed ## Virtual environments with the locke
 	.venv-s3/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-s3-emulator.lock
 	@touch $@
 
+# What serves the stubs of outside systems and checks their contracts; nothing else needs Node.js.
+node_modules/installed: package.json package-lock.json .npmrc
+	@command -v npm >/dev/null || { echo "The stubs need Node.js 20 or newer with npm: install it first." >&2; exit 1; }
+	npm ci --no-progress
+	@touch $@
+
 .PHONY: up
-up: setup ## Start the local stack: PostgreSQL, OpenBao, S3
+up: setup node_modules/installed ## Start the local stack: PostgreSQL, OpenBao, S3
 	@$(BIN)/seed-data up
 
 .PHONY: down

@@ -1,90 +1,18 @@
 """Requests to stubs that a test answers for: the vetted address alone is connected to, and an answer has an end."""
 
-import re
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pytest
 
 from seed_pipelines.adapters.outbound import OutboundClient
-from seed_pipelines.domain.outbound import Endpoint, endpoint_of
+from seed_pipelines.domain.outbound import endpoint_of
 from seed_pipelines.errors import ExternalCallsBlocked, StubUnavailable
+from seed_pipelines_tests.fakes.raw_stub import RawStub, Reply, listening, sends
 
 FAR = "93.184.216.34"
-OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"well":true}'
-
-_PATIENCE_SECONDS = 20
-
-Reply = Callable[[socket.socket], None]
-
-
-def sends(*parts: bytes) -> Reply:
-    """A reply that sends the parts and closes."""
-
-    def reply(caller: socket.socket) -> None:
-        for part in parts:
-            caller.sendall(part)
-
-    return reply
-
-
-WELL = sends(OK)
-
-
-@dataclass
-class RawStub:
-    """Listens on a loopback port and answers each request as `reply` does."""
-
-    port: int
-    reply: Reply
-    asked: list[bytes] = field(default_factory=list)
-    """What each caller sent."""
-
-    def endpoint(self, host: str = "stub", path: str = "") -> Endpoint:
-        """Where it is, under a name of a stub."""
-        return endpoint_of("test", f"http://{host}:{self.port}{path}", {self.port})
-
-
-@contextmanager
-def listening(reply: Reply = WELL) -> Iterator[RawStub]:
-    """A stub on a free loopback port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        stub = RawStub(server.getsockname()[1], reply)
-        thread = threading.Thread(target=_answer_all, args=(server, stub))
-        thread.start()
-        try:
-            yield stub
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-def _answer_all(server: socket.socket, stub: RawStub) -> None:
-    while True:
-        try:
-            caller, _ = server.accept()
-        except OSError:
-            return
-        with caller:
-            caller.settimeout(_PATIENCE_SECONDS)
-            stub.asked.append(_request(caller))
-            try:
-                stub.reply(caller)
-            except OSError:
-                continue  # the client hung up, as some tests want
-
-
-def _request(caller: socket.socket) -> bytes:
-    """All that a request says it has."""
-    received = caller.recv(65_536)
-    length = re.search(rb"content-length: (\d+)", received, re.IGNORECASE)
-    whole = received.find(b"\r\n\r\n") + 4 + (int(length[1]) if length else 0)
-    while len(received) < whole:
-        received += caller.recv(65_536)
-    return received
 
 
 @pytest.fixture
