@@ -33,7 +33,7 @@ node_modules/installed: package.json package-lock.json .npmrc
 	@touch $@
 
 .PHONY: up
-up: setup node_modules/installed ## Start the local stack: PostgreSQL, OpenBao, S3
+up: setup node_modules/installed ## Start the local stack: PostgreSQL, OpenBao, S3, stubs
 	@$(BIN)/seed-data up
 
 .PHONY: down
@@ -43,7 +43,7 @@ down: ## Stop the local stack; its data stays
 .PHONY: run
 run: setup ## Seed the staging manifest of tenant-a on the local stack
 	@echo "Starting the local stack: PostgreSQL, OpenBao, S3."
-	@$(BIN)/seed-data up --quiet
+	@$(BIN)/seed-data up --quiet --without-stubs
 	@$(BIN)/seed_data --tenant-id $(TENANT_A) --environment staging --manifest-path manifests/staging/tenant-a.yaml \
 	  --idempotency-key "make-run-$$(date -u +%Y%m%dT%H%M%S)" --requested-by "$${USER:-make}" \
 	  --override-window "make run: a demonstration on the local stack"
@@ -51,7 +51,7 @@ run: setup ## Seed the staging manifest of tenant-a on the local stack
 
 .PHONY: ui
 ui: setup ## Open the Dagster UI on the local stack (Ctrl-C stops it)
-	@$(BIN)/seed-data up --quiet
+	@$(BIN)/seed-data up --quiet --without-stubs
 	@$(BIN)/seed-data ui
 
 # Where it cannot be had, the tests of the pooler are skipped, and say so.

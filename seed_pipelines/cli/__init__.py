@@ -34,7 +34,7 @@ _WORDS: Final = {
     "seal": "Write each manifest's hash into its integrity.manifest_hash, and print it.",
     "plan": "Say what a run would do, without touching anything",
     "show": "Print single rows, masked, straight from the manifest",
-    "up": "Start and provision PostgreSQL, OpenBao and the S3 emulator.",
+    "up": "Start and provision PostgreSQL, OpenBao, the S3 emulator and the stubs.",
     "down": "End the servers of the local stack.",
     "status": "Ask every server of the local stack.",
     "env": "Print the variables of the local stack for a shell",

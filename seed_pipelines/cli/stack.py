@@ -18,6 +18,7 @@ from seed_pipelines.local.environment import DEFAULT_STATE_DIR, Subject, stack_e
 from seed_pipelines.local.paths import StackPaths, write_private
 from seed_pipelines.local.s3_server import find_emulator
 from seed_pipelines.local.stack import LocalStack, Purpose, StackStatus
+from seed_pipelines.local.stub_server import find_prism
 
 _ERROR_TAIL: Final = 2_000
 
@@ -57,19 +58,27 @@ _state_dir_option = click.option(
     type=click.Path(path_type=Path),
     help="Make new PII keys of these 32 to 512 raw bytes, so that stacks share a key.",
 )
+@click.option("--without-stubs", is_flag=True, help="Do not start the stubs of outside systems, which need Node.js.")
 @click.option("--quiet", is_flag=True, help="Print nothing when all is well.")
 def up_command(
-    state_dir: Path, manifests_dir: Path, catalogue_file: Path | None, pii_key_file: Path | None, quiet: bool
+    state_dir: Path,
+    manifests_dir: Path,
+    catalogue_file: Path | None,
+    pii_key_file: Path | None,
+    without_stubs: bool,
+    quiet: bool,
 ) -> None:
-    """Start and provision PostgreSQL, OpenBao and the S3 emulator. Doing it again changes nothing."""
+    """Start and provision PostgreSQL, OpenBao, the S3 emulator and the stubs. Doing it again changes nothing."""
     project_dir = Path.cwd()
     emulator = find_emulator(project_dir, os.environ.get("SEED_S3_EMULATOR"))
-    stack = LocalStack(StackPaths.of(state_dir), emulator)
+    prism = find_prism(project_dir, os.environ.get("SEED_PRISM"))
+    stack = LocalStack(StackPaths.of(state_dir), emulator, prism)
     purpose = Purpose(
         project_dir=project_dir,
         manifests_dir=manifests_dir.resolve(),
         catalogue_file=catalogue_file.resolve() if catalogue_file else None,
         pii_key_file=pii_key_file,
+        stubs=not without_stubs,
     )
     status = stack.up(purpose)
     _limit_pools(stack.paths, status)

@@ -155,8 +155,9 @@ def serve(
     what: str,
     seconds: float,
     log: Path,
+    preferred: int | None = None,
 ) -> Child:
-    """Start a server on a free loopback port, the one before where that is free, and wait until it answers.
+    """Start a server on a free loopback port, the one before or the preferred one where that is free, and wait for it.
 
     `launch` starts it on the port it is given. Somebody else may take the port in between: another is tried
     then. Raises StackUnavailable.
@@ -164,7 +165,7 @@ def serve(
 
     def once() -> Child:
         before = record.read()
-        child = launch(free_port(before.port if before else None))
+        child = launch(free_port(before.port if before and before.port else preferred))
         try:
             until_ready(child, ready, what=what, seconds=seconds, log=log)
         except StackUnavailable:

@@ -5,6 +5,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final, Literal
 
+from seed_pipelines.domain.stub_addresses import BASE_SETTING, SETTINGS
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.logins import APP, DAGSTER, OPERATOR, SERVICE, database_of
 from seed_pipelines.local.paths import StackPaths
@@ -58,9 +59,20 @@ def stack_environment(state_dir: Path, subject: Subject = "operator") -> dict[st
         "AWS_DEFAULT_REGION": REGION,
         "DAGSTER_HOME": str(paths.dagster_home),
     }
+    if description.get("stubs"):
+        variables |= _stub_variables(stack)
     if description["catalogue_file"] is not None:
         variables["SEED_CATALOGUE_FILE"] = description["catalogue_file"]
     return variables
+
+
+def _stub_variables(stack: LocalStack) -> dict[str, str]:
+    addresses = {stub.integration: stub.address for stub in stack.stubs}
+    return {
+        **{setting: addresses[integration] for integration, setting in SETTINGS.items()},
+        BASE_SETTING: addresses["financial-calculator"],
+        "SEED_STUB_PORTS": ",".join(sorted(address.rpartition(":")[2] for address in addresses.values())),
+    }
 
 
 def use_local_stack(environ: MutableMapping[str, str] = os.environ, subject: Subject = "operator") -> dict[str, str]:

@@ -17,6 +17,7 @@ from seed_pipelines.local.manifest_tenants import NamedTenant, named_tenants
 from seed_pipelines.local.paths import StackPaths, write_private
 from seed_pipelines.local.postgres_server import PostgresServer
 from seed_pipelines.local.s3_server import S3Server
+from seed_pipelines.local.stub_server import STUBS, StubServer
 from seed_pipelines.local.vault_server import VaultServer
 
 _LOCK_SECONDS: Final = 120.0
@@ -94,20 +95,28 @@ class Purpose:
     """A catalogue in place of the packaged one."""
     pii_key_file: Path | None = None
     """Raw bytes that new PII keys are made of; None for random ones."""
+    stubs: bool = False
+    """Whether the stubs of outside systems are started too."""
 
 
 class LocalStack:
-    """PostgreSQL, OpenBao and the S3 emulator below one directory."""
+    """PostgreSQL, OpenBao, the S3 emulator and, where wanted, the stubs of outside systems, below one directory."""
 
-    def __init__(self, paths: StackPaths, emulator: Path | None = None) -> None:
+    def __init__(self, paths: StackPaths, emulator: Path | None = None, prism: Path | None = None) -> None:
         self.paths = paths
         self.postgres = PostgresServer(paths)
         self.vault = VaultServer(paths)
         self.s3 = S3Server(paths, emulator)
+        self.stubs: tuple[StubServer, ...] = tuple(stub(paths, prism) for stub in STUBS)
 
     @property
     def servers(self) -> tuple[Server, ...]:
-        """Each server, in the order in which they are shown."""
+        """Each server that is wanted, in the order in which they are shown."""
+        description = self.description() or {}
+        return self._needed if not description.get("stubs") else (*self._needed, *self.stubs)
+
+    @property
+    def _needed(self) -> tuple[Server, ...]:
         return self.postgres, self.vault, self.s3
 
     def up(self, purpose: Purpose) -> StackStatus:
@@ -136,7 +145,7 @@ class LocalStack:
                 self.s3.start()
                 self.s3.provision()
 
-            _together((postgres, vault, s3))
+            _together((postgres, vault, s3, *(stub.start for stub in self.stubs if purpose.stubs)))
             self._link_dagster_yaml(purpose.project_dir)
             self._describe(purpose, tenants)
             return self.status()
@@ -148,7 +157,7 @@ class LocalStack:
         if not self.paths.lock.exists():
             raise StackUnavailable(f"{self.paths.state_dir} holds no stack.")
         with self._alone():
-            _together([server.stop for server in self.servers])
+            _together([server.stop for server in (*self._needed, *self.stubs)])
             if delete:
                 shutil.rmtree(self.paths.socket_dir, ignore_errors=True)
                 shutil.rmtree(self.paths.state_dir)
@@ -178,6 +187,7 @@ class LocalStack:
         description = {
             "project_dir": str(purpose.project_dir),
             "manifests_dir": str(purpose.manifests_dir),
+            "stubs": purpose.stubs or any(stub.record.running() for stub in self.stubs),
             "catalogue_file": str(purpose.catalogue_file) if purpose.catalogue_file else None,
             "tenants": [asdict(tenant) for tenant in tenants],
         }
@@ -203,7 +213,7 @@ class LocalStack:
         link.symlink_to(wanted)
 
 
-def _together(tasks: Sequence[Callable[[], None]]) -> None:
+def _together(tasks: Sequence[Callable[[], object]]) -> None:
     """Do all at once; the first error is raised when all are done."""
     with ThreadPoolExecutor(len(tasks)) as pool:
         running = [pool.submit(task) for task in tasks]

@@ -15,6 +15,7 @@ from seed_pipelines.local.environment import stack_environment
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.s3_server import find_emulator
 from seed_pipelines.local.stack import LocalStack, Purpose
+from seed_pipelines.local.stub_server import find_prism
 
 PROJECT_DIR = Path(__file__).parents[2]
 
@@ -51,12 +52,15 @@ class RunningStack:
 
 @contextmanager
 def running_stack(
-    manifests_dir: Path = PROJECT_DIR / "manifests", pii_key_file: Path | None = None
+    manifests_dir: Path = PROJECT_DIR / "manifests", pii_key_file: Path | None = None, *, stubs: bool = False
 ) -> Iterator[RunningStack]:
-    """Bring up a stack in a directory of its own; it is removed at the end, also after a failure."""
+    """Bring up a stack in a directory of its own; it is removed at the end, also after a failure.
+
+    `stubs` is for tests that call outside systems: their stubs take seconds of both cores and some 800 MB.
+    """
     with stack_directory() as state_dir:
-        stack = LocalStack(StackPaths.of(state_dir), find_emulator(PROJECT_DIR, None))
-        purpose = Purpose(project_dir=PROJECT_DIR, manifests_dir=manifests_dir, pii_key_file=pii_key_file)
+        stack = LocalStack(StackPaths.of(state_dir), find_emulator(PROJECT_DIR, None), find_prism(PROJECT_DIR, None))
+        purpose = Purpose(project_dir=PROJECT_DIR, manifests_dir=manifests_dir, pii_key_file=pii_key_file, stubs=stubs)
         stack.up(purpose)
         yield RunningStack(stack, purpose)
 

@@ -39,10 +39,14 @@ def test_pools_are_limited_once(dagster_stack: RunningStack) -> None:
 def test_up_limits_the_pools_of_new_tenants_only(dagster_stack: RunningStack) -> None:
     manifests = str(dagster_stack.purpose.manifests_dir)
     catalogue = str(dagster_stack.purpose.catalogue_file)
-    up = seed_data(dagster_stack, "up", "--quiet", "--manifests", manifests, "--catalogue", catalogue)
+    up = seed_data(
+        dagster_stack, "up", "--quiet", "--without-stubs", "--manifests", manifests, "--catalogue", catalogue
+    )
     limited = dagster_stack.stack.paths.dagster_home / "limited-pools.json"
     written = limited.stat().st_mtime_ns
-    again = seed_data(dagster_stack, "up", "--quiet", "--manifests", manifests, "--catalogue", catalogue)
+    again = seed_data(
+        dagster_stack, "up", "--quiet", "--without-stubs", "--manifests", manifests, "--catalogue", catalogue
+    )
 
     assert (up.returncode, again.returncode) == (0, 0), up.stderr + again.stderr
     assert "staging/tenant-a" in json.loads(limited.read_text(encoding="utf-8"))

@@ -196,7 +196,7 @@ class TestUp:
 
 def _up_process(state_dir: Path, manifests: Path) -> "subprocess.Popen[str]":
     program = Path(sys.executable).with_name("seed-data")
-    command = [str(program), "up", "--state-dir", str(state_dir), "--manifests", str(manifests)]
+    command = [str(program), "up", "--without-stubs", "--state-dir", str(state_dir), "--manifests", str(manifests)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT_DIR)
 
 
