@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import click
 
+from seed_pipelines.adapters import tripwire
+from seed_pipelines.adapters.tripwire import Site
 from seed_pipelines.cli.without_pandas import without_pandas
 from seed_pipelines.errors import Interrupted, SeedError
 
@@ -69,6 +71,7 @@ class _Commands(click.Group):
         """Run as a program: the rest of the process is for this command alone."""
         if len(sys.argv) > 1 and sys.argv[1] in _LIGHT:
             without_pandas()
+        tripwire.install(_own_servers)
         return super().__call__(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -85,9 +88,17 @@ def main() -> None:
     """Deterministic, masked and proven synthetic banking data for pre-production environments."""
 
 
+def _own_servers() -> tuple[Site, ...]:
+    # Settings are slow to import, and only a call that leaves this machine needs them.
+    from seed_pipelines.orchestration.infrastructure import own_servers  # noqa: PLC0415
+
+    return own_servers()
+
+
 def seed_data() -> None:
     """Run the command `seed_data`; a SIGTERM stops it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tripwire.install(_own_servers)
     try:
         command: click.Command = import_module(f"{__name__}.run").seed_data
     except KeyboardInterrupt:

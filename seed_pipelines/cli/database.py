@@ -8,6 +8,7 @@ import click
 from seed_pipelines.adapters.postgres.migrations import migrate
 from seed_pipelines.adapters.postgres.tenants import Role, Tenant, grant_role, register_tenant
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
+from seed_pipelines.orchestration.infrastructure import admit_database
 
 _URL = click.option(
     "--database-url",
@@ -22,6 +23,7 @@ _ENVIRONMENT = click.option("--environment", type=click.Choice(ENVIRONMENTS), re
 @_ENVIRONMENT
 def migrate_command(database_url: str, environment: str) -> None:
     """Bring a database up to the published schema and note its environment. Doing it again changes nothing."""
+    admit_database(database_url)
     click.echo(f"{environment} is at revision {migrate(database_url, environment)}.")
 
 
@@ -48,6 +50,7 @@ def register_command(
 ) -> None:
     """Make a tenant known in a database and say who may act for it. Doing it again, with its id, only adds."""
     wanted = [_grant(text) for text in grants]
+    admit_database(database_url)
     known = Tenant(tenant_id or uuid4(), tenant)
     register_tenant(database_url, known, app_logins)
     for login, role in wanted:

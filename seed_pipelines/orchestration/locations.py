@@ -2,30 +2,37 @@
 
 import dagster as dg
 
+from seed_pipelines.domain.catalogue import Environment
 from seed_pipelines.orchestration.code_location import location_definitions
+from seed_pipelines.orchestration.infrastructure import close_process
 from seed_pipelines.orchestration.settings import Settings
 
 
 def dev() -> dg.Definitions:
     """Manifests of environment dev."""
-    return location_definitions(Settings(), "dev")
+    return _location("dev")
 
 
 def homolog() -> dg.Definitions:
     """Manifests of environment homolog."""
-    return location_definitions(Settings(), "homolog")
+    return _location("homolog")
 
 
 def staging() -> dg.Definitions:
     """Manifests of environment staging."""
-    return location_definitions(Settings(), "staging")
+    return _location("staging")
 
 
 def perf() -> dg.Definitions:
     """Manifests of environment perf."""
-    return location_definitions(Settings(), "perf")
+    return _location("perf")
 
 
 def dr() -> dg.Definitions:
     """Manifests of environment dr."""
-    return location_definitions(Settings(), "dr")
+    return _location("dr")
+
+
+def _location(environment: Environment) -> dg.Definitions:
+    close_process()
+    return location_definitions(Settings(), environment)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from seed_pipelines.adapters.tripwire import Site
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.retention import LEAST_DAYS, LEAST_YEARS, MOST_DAYS, MOST_YEARS, Retention
 from seed_pipelines.domain.frozen_mapping import FrozenMapping
@@ -16,6 +17,13 @@ from seed_pipelines.domain.stub_addresses import SETTINGS, StubAddresses
 
 def _ports(value: Any) -> Any:
     return ports_of(value) if isinstance(value, str) else value
+
+
+def _sites(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    named = (place.strip().rpartition(":") for place in value.split(",") if place.strip())
+    return tuple(Site(host.strip("[]").lower(), int(port)) for host, _, port in named)
 
 
 class Settings(BaseSettings):
@@ -66,6 +74,8 @@ class Settings(BaseSettings):
     notificacoes_url: str | None = None
     stub_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_ports)] = STUB_PORTS
     """Ports that a stub may have, like `80,4010-4014`."""
+    infrastructure_hosts: Annotated[tuple[Site, ...], NoDecode, BeforeValidator(_sites)] = ()
+    """Servers of the deployment that no other setting names: `host:port` each, separated by commas."""
     dagster_postgres_url: str | None = None
     """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
     schedules: Literal["stopped", "running"] = "stopped"
