@@ -60,7 +60,7 @@ ui: setup ## Open the Dagster UI on the local stack (Ctrl-C stops it)
 
 .PHONY: test
 test: setup .pgbouncer/fetched ## All tests, with the real servers
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
 
 .PHONY: chaos
 chaos: setup ## Two hundred runs killed, stopped, cut off and robbed of their servers: a night's work

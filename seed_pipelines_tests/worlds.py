@@ -77,6 +77,7 @@ class World:
     def reports(self) -> FakeReports:
         """The reports of the world's runs."""
         return FakeReports(self.control)
+
     stubs: StubAddresses = field(default_factory=StubAddresses)
 
     @property

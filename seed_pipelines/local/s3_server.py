@@ -7,9 +7,13 @@ import secrets
 import shutil
 import signal
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from seed_pipelines.adapters.evidence.bucket import IN_FLIGHT, PROBES
+from seed_pipelines.adapters.evidence.stored_objects import COMPLIANCE
+from seed_pipelines.domain.retention import Retention
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.children import Child, serve, start, stop
 from seed_pipelines.local.paths import write_private
@@ -103,7 +107,8 @@ class S3Server(RecordedServer):
         """Make the buckets, with versions and object lock.
 
         Both are set again where they are missing: the emulator writes a bucket's settings only when it is asked
-        to end, so a killed one comes back with its objects and without them.
+        to end, so a killed one comes back with its objects and without them. The locks of its objects it never writes:
+        those in the bucket for evidence are locked again as they were, or nobody could verify them any more.
         """
         client = self.client()
         known = [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
@@ -111,6 +116,7 @@ class S3Server(RecordedServer):
             if bucket not in known:
                 client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
             _lock(client, bucket)
+        _lock_evidence(client)
 
     def _launched(self, port: int) -> Child:
         if self.emulator is None:
@@ -170,6 +176,26 @@ def _lock(client: "S3Client", bucket: str) -> None:
         client.get_object_lock_configuration(Bucket=bucket)
     except ClientError:
         client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+
+
+def _lock_evidence(client: "S3Client") -> None:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 # as in `client`
+
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=EVIDENCE_BUCKET):
+        for version in page.get("Versions", []):
+            if version["Key"].startswith(PROBES):
+                continue
+            key, version_id = version["Key"], version["VersionId"]
+            try:
+                client.get_object_retention(Bucket=EVIDENCE_BUCKET, Key=key, VersionId=version_id)
+            except ClientError:
+                until = Retention().until(version["LastModified"].astimezone(UTC) + IN_FLIGHT)
+                client.put_object_retention(
+                    Bucket=EVIDENCE_BUCKET,
+                    Key=key,
+                    VersionId=version_id,
+                    Retention={"Mode": COMPLIANCE, "RetainUntilDate": until},
+                )
 
 
 _NOT_INSTALLED: Final = (

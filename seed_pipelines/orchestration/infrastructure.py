@@ -45,10 +45,11 @@ def infrastructure(settings: Settings, environ: Mapping[str, str]) -> Iterator[S
     for template in (settings.database_url, settings.control_database_url, settings.dagster_postgres_url or ""):
         for url in {template.replace("{environment}", environment) for environment in ENVIRONMENTS}:
             yield from _databases(url, environ)
-    for address in (settings.vault_addr, settings.s3_endpoint_url, *(environ.get(name) for name in _TELEMETRY)):
+    buckets = (settings.s3_endpoint_url, settings.evidence_endpoint_url)
+    for address in (settings.vault_addr, *buckets, *(environ.get(name) for name in _TELEMETRY)):
         if address:
             yield from _of_url(address)
-    if settings.s3_endpoint_url is None:
+    if None in buckets:
         yield _AWS
     yield from (Site(host, port) for host in STUB_HOSTS for port in settings.stubs.ports)
     yield from settings.infrastructure_hosts

@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from seed_pipelines.adapters.tripwire import Site
 from seed_pipelines.domain.catalogue import Catalogue
-from seed_pipelines.domain.retention import LEAST_DAYS, LEAST_YEARS, MOST_DAYS, MOST_YEARS, Retention
 from seed_pipelines.domain.frozen_mapping import FrozenMapping
 from seed_pipelines.domain.outbound import STUB_PORTS, ports_of
+from seed_pipelines.domain.retention import LEAST_DAYS, LEAST_YEARS, MOST_DAYS, MOST_YEARS, Retention
 from seed_pipelines.domain.stub_addresses import SETTINGS, StubAddresses
 
 

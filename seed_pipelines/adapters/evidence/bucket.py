@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 PROBES: Final = "probes/"
 MAX_BYTES: Final = 16 << 20
+IN_FLIGHT: Final = timedelta(hours=1)
+"""Far longer than a request takes: a lock is reckoned from before it, and must suffice from when the server stored it."""
 
 _PROBE_LOCK: Final = timedelta(minutes=1)
 _PROBE_BODY: Final = b"Written to see whether this bucket locks what it is given.\n"
-_IN_FLIGHT: Final = timedelta(hours=1)
-"""Far longer than a request takes: a lock is reckoned from before it, and must suffice from when the server stored it."""
 
 Answer = TypeVar("Answer")
 
@@ -106,7 +106,7 @@ class EvidenceBucket:
         history = objects.history(key)
         self._require_time(history.server_date)
         if not history.versions:
-            until = self._retention.until(history.server_date + _IN_FLIGHT)
+            until = self._retention.until(history.server_date + IN_FLIGHT)
             objects.put(key, body, content_type, metadata, until)
             history = objects.history(key)
         return sealed_version(objects, Expected(self._bucket, key, body, self._retention), history)
