@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from seed_pipelines.domain.checks import CHECKS
 from seed_pipelines.domain.digest import dataset_digest
+from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.evidence.chain import START, ChainHead
 from seed_pipelines.domain.evidence.facts import Cost, Measurement, RateLimitUse, RunFacts, ShardFacts
 from seed_pipelines.errors import ChecksFailed, Interrupted
@@ -127,6 +128,50 @@ def overridden() -> RunFacts:
         window_overridden_because="a rehearsal in the afternoon",
         rate_limit_use=(RateLimitUse("kyc", 200, 3, 1.25),),
         measured=Measurement(200, 1, 120.5, 240.0, 1.75),
+    )
+
+
+def large() -> RunFacts:
+    """A seed run of all entities that broke a check in every seventh shard, dearer than its budget, with long texts."""
+    names = [entity.name for entity in ENTITIES]
+    rules = [rule.name for entity in ENTITIES for rule in entity.rules]
+    keys = tuple(str(number) for number in range(200))
+    bad = set(keys[::7])
+    document = sealed(
+        {
+            **DOCUMENT,
+            "volumetry": {name: {"cap": 200_000, "target_pct": 80} for name in names},
+            "budget": {"cost_cap_brl": 100, "error_budget_pct": 1},
+        }
+    )
+    said = "Checks failed: foreign_keys. " + "Much was said. " * 500
+    return succeeded(
+        verdict="failed",
+        document=document,
+        manifest_hash=document["integrity"]["manifest_hash"],
+        requested_by="n" * 1_024,
+        planned_rows=dict.fromkeys(names, 160_000),
+        planned_shards=keys,
+        delivered_rows={name: 160_000 - 9_000 * place for place, name in enumerate(names)},
+        roots={},
+        dataset_digest=None,
+        ended_at=BEGAN + timedelta(hours=1, minutes=3),
+        shards=tuple(
+            ShardFacts(key, dict.fromkeys(names, 800), passed=key not in bad, seconds=3 + place * 37 % 11 / 7)
+            for place, key in enumerate(keys)
+        ),
+        cost=Cost(Decimal("131.5"), "2026-11", {"generate": Decimal(60), "load": Decimal("71.5")}),
+        checks=tuple(
+            check(
+                name,
+                key,
+                passed=name != "foreign_keys" or key not in bad,
+                offending_rows=dict.fromkeys(names, 3 if name == "foreign_keys" and key in bad else 0),
+            )
+            for name in (*CHECKS, *rules)
+            for key in keys
+        ),
+        problems=(ChecksFailed(said, checks=["foreign_keys"]).problem(),) * 25,
     )
 
 
