@@ -14,6 +14,7 @@ from seed_pipelines.domain.evidence.verdicts import CONTRACT_CHECK
 _FAILURES_SHOWN: Final = 10
 _PASSES_SHOWN: Final = 3
 _FACTS_SHOWN: Final = 24
+_ZEROS_SHOWN: Final = 3
 _LONGEST_FACT: Final = 300
 
 
@@ -74,8 +75,14 @@ def check_groups(checks: Sequence[Mapping[str, Any]]) -> tuple[CheckGroup, ...]:
 
 
 def findings(facts: Mapping[str, Any], longest: int = _LONGEST_FACT) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """The first facts of a JSON object, counts of 0 last, of at most `longest` characters; and whether there are more."""
-    found = sorted(leaves(facts), key=lambda fact: fact[1] == "0")
+    """The first facts of a JSON object, each of at most `longest` characters, and whether there are more.
+
+    Counts of 0 come last, as one fact where they are many.
+    """
+    found, zeros = [], []
+    for where, what in leaves(facts):
+        (zeros if what == "0" else found).append((where, what))
+    found += [("counts of 0", str(len(zeros)))] if len(zeros) > _ZEROS_SHOWN else zeros
     shown = tuple((clipped(where, longest), clipped(what, longest)) for where, what in found[:_FACTS_SHOWN])
     return shown, len(found) > _FACTS_SHOWN
 

@@ -74,7 +74,14 @@ def cost_bars(cost: Mapping[str, Any]) -> tuple[Bar, tuple[Bar, ...]]:
         ((Decimal(part), name) for name, part in cost["by_category"].items()), key=lambda it: (-it[0], it[1])
     )
     dearest = max([spent, *(part for part, _ in parts)])
-    whole = Bar("Spent", _reais(spent), _share(spent, widest), cap=None if cap is None else _share(cap, widest))
+    kept = cap is None or spent <= cap
+    whole = Bar(
+        label="Spent",
+        value=_reais(spent) if kept else f"{_reais(spent)}, over the budget",
+        filled=_share(spent, widest),
+        cap=None if cap is None else _share(cap, widest),
+        passed=kept,
+    )
     return whole, tuple(Bar(name, _reais(part), _share(part, dearest)) for part, name in parts)
 
 

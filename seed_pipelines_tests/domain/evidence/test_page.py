@@ -244,6 +244,13 @@ def test_what_failed_comes_before_what_passed_with_what_it_found() -> None:
     assert "Every row refers to a row of the same tenant that exists." in text
 
 
+def test_many_counts_of_nothing_are_one() -> None:
+    """What was found is not lost among them."""
+    text = shown(report_of("large")).text
+    assert "Found in shard 0 Offending rows, tenant users 3 Offending rows, customers 3" not in text
+    assert "Shard 1 Counts of 0 12" in text
+
+
 def test_a_problem_is_told_with_all_its_members() -> None:
     text = shown(report_of("failed")).text
     assert "The loaded data failed its checks Checks failed: foreign_keys. Problem checks_failed , status 422" in text
@@ -278,8 +285,10 @@ def test_bars_are_as_long_as_what_they_show() -> None:
     page = report_page(report_of("aborted"), SHA256, KEY).decode()
     assert '<rect class="fill" x="0" y="4" width="50.0%" height="10"/>' in page
     costs = report_page(report_of("large"), SHA256, KEY).decode()
+    assert "BRL 131.5, over the budget" in costs
     assert re.search(
-        r'<rect class="track" x="0" y="1" width="76\.046%"[^<]*<rect class="fill" x="0" y="4" width="100\.0%"', costs
+        r'<rect class="track" x="0" y="1" width="76\.046%"[^<]*<rect class="fill failed" x="0" y="4" width="100\.0%"',
+        costs,
     )
 
 
