@@ -79,7 +79,8 @@ def findings(facts: Mapping[str, Any], longest: int = _LONGEST_FACT) -> tuple[tu
 
     Counts of 0 come last, as one fact where they are many.
     """
-    found, zeros = [], []
+    found: list[tuple[str, str]] = []
+    zeros: list[tuple[str, str]] = []
     for where, what in leaves(facts):
         (zeros if what == "0" else found).append((where, what))
     found += [("counts of 0", str(len(zeros)))] if len(zeros) > _ZEROS_SHOWN else zeros

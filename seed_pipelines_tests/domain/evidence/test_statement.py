@@ -62,7 +62,7 @@ def subject(document: dict[str, Any], number: int) -> dict[str, Any]:
         (lambda it: subject(it, 0).update(uri="x"), "no name with one SHA-256"),
         (lambda it: subject(it, 0).update(name=1), "no name with one SHA-256"),
         (lambda it: it["predicate"].update(dataset_digest="0" * 64), "but 0000"),
-        (lambda it: it["predicate"].update(verdict="partial"), "/verdict"),
+        (lambda it: it["predicate"].update(verdict="unknown"), "/verdict"),
         (lambda it: it["predicate"].pop("chain"), "'chain' is a required property"),
     ],
 )
