@@ -27,7 +27,7 @@ EVIDENCE_KEY: Final = "seed-reports"
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
-_REQUEST_SECONDS: Final = 10.0
+_REQUEST_SECONDS: Final = 60
 
 _CONFIGURATION: Final = """\
 storage "raft" {{
