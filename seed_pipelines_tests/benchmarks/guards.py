@@ -113,7 +113,7 @@ def _entered(seeding: SeedingFromSettings, services: Services) -> Session:
 
 def _runs(seeding: SeedingFromSettings, instance: dg.DagsterInstance, times: int) -> None:
     empty = statistics.median(_empty_run(instance) for _ in range(times))
-    seeded = statistics.median(_seed_run(seeding, instance) for _ in range(times))
+    seeded = statistics.median(seed_run(seeding, instance) for _ in range(times))
     table = Table("run in process", "seconds", "ratio", "goal", title=f"median of {times}", title_justify="left")
     table.add_row(f"Dagster job of {EMPTY_ASSETS} empty assets", f"{empty:.2f}", "", "")
     table.add_row(
@@ -140,7 +140,7 @@ def _empty_run(instance: dg.DagsterInstance) -> float:
     return time.perf_counter() - started
 
 
-def _seed_run(seeding: SeedingFromSettings, instance: dg.DagsterInstance) -> float:
+def seed_run(seeding: SeedingFromSettings, instance: dg.DagsterInstance) -> float:
     services = seeding.services("staging", instance)
     session = _entered(seeding, services)
     job = ManifestJob(session.manifest, session.plan, MANIFEST)
