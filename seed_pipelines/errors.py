@@ -17,7 +17,9 @@ SeedError
 │   ├── ParquetMismatch          409 parquet_mismatch
 │   ├── ExternalCallsBlocked     503 external_calls_blocked
 │   ├── ChecksFailed             422 checks_failed
-│   └── EvidenceInvalid          422 evidence_invalid
+│   ├── EvidenceInvalid          422 evidence_invalid
+│   ├── SeedRunUnknown           404 seed_run_unknown
+│   └── SeedRunEnded             409 seed_run_ended
 ├── ConcurrencyRefusal           exit 3
 │   ├── IdempotencyInProgress    409 idempotency_in_progress
 │   ├── ConcurrencyCap           429 concurrency_cap
@@ -29,18 +31,30 @@ SeedError
 │   ├── StorageUnavailable       503 storage_unavailable
 │   ├── WormUnavailable          503 worm_unavailable
 │   ├── StubUnavailable          503 stub_unavailable
+│   ├── IdentityUnavailable      503 identity_unavailable
 │   └── StackUnavailable         503 stack_unavailable
 ├── LimitRefusal                 exit 5
 │   ├── OutsideWindow            409 outside_window
 │   ├── QueuePending             429 queue_pending
 │   ├── QueueExpired             429 queue_expired
+│   ├── RateLimited              429 rate_limited
 │   └── BudgetExceeded           429 budget_exceeded
 ├── Stopped                      exit 130
 │   └── Interrupted              409 interrupted
-└── AccessRefusal                exit 6
-    ├── TenantUnknown            404 tenant_unknown
-    ├── RlsNotEnforced           503 rls_not_enforced
-    └── Forbidden                403 forbidden
+├── AccessRefusal                exit 6
+│   ├── TenantUnknown            404 tenant_unknown
+│   ├── RlsNotEnforced           503 rls_not_enforced
+│   ├── Unauthenticated          401 unauthenticated
+│   └── Forbidden                403 forbidden
+└── MessageRefusal               exit 2
+    ├── RequestMalformed         400 request_malformed
+    ├── PathUnknown              404 path_unknown
+    ├── MethodNotAllowed         405 method_not_allowed
+    ├── NotAcceptable            406 not_acceptable
+    ├── PreconditionFailed       412 precondition_failed
+    ├── ContentTooLarge          413 content_too_large
+    ├── MediaTypeUnsupported     415 media_type_unsupported
+    └── PreconditionRequired     428 precondition_required
 """
 
 from typing import Any, ClassVar, Final
@@ -200,6 +214,22 @@ class EvidenceInvalid(ValidationFailure):
     title = "The evidence is not valid"
 
 
+class SeedRunUnknown(ValidationFailure):
+    """The tenant has no such run in the environment."""
+
+    code = "seed_run_unknown"
+    title = "No such run"
+    status = 404
+
+
+class SeedRunEnded(ValidationFailure):
+    """The run is over, or is none that can be cancelled from here."""
+
+    code = "seed_run_ended"
+    title = "The run cannot be cancelled"
+    status = 409
+
+
 class ConcurrencyRefusal(SeedError):
     """Somebody else is at work there."""
 
@@ -278,6 +308,13 @@ class StubUnavailable(DependencyUnavailable):
     title = "A stub is not available"
 
 
+class IdentityUnavailable(DependencyUnavailable):
+    """The keys that tokens are verified with cannot be had."""
+
+    code = "identity_unavailable"
+    title = "The identity provider is not available"
+
+
 class StackUnavailable(DependencyUnavailable):
     """A server of the local stack does not start or does not answer."""
 
@@ -312,6 +349,13 @@ class QueueExpired(LimitRefusal):
 
     code = "queue_expired"
     title = "The queue entry expired"
+
+
+class RateLimited(LimitRefusal):
+    """More requests than the tenant may send in its environment."""
+
+    code = "rate_limited"
+    title = "Too many requests"
 
 
 class BudgetExceeded(LimitRefusal):
@@ -357,9 +401,87 @@ class RlsNotEnforced(AccessRefusal):
     status = 503
 
 
+class Unauthenticated(AccessRefusal):
+    """The request has no token, or one that does not hold."""
+
+    code = "unauthenticated"
+    title = "A valid token is needed"
+    status = 401
+
+
 class Forbidden(AccessRefusal):
     """The subject lacks the role for this tenant and environment."""
 
     code = "forbidden"
     title = "Not allowed for this subject"
     status = 403
+
+
+class MessageRefusal(SeedError):
+    """An HTTP request that cannot be understood or answered as it is, whatever it is about."""
+
+    exit_code = 2
+
+
+class RequestMalformed(MessageRefusal):
+    """A header or parameter is missing or has no such value; `invalid` names each."""
+
+    code = "request_malformed"
+    title = "A header or parameter is missing or wrong"
+    status = 400
+
+
+class PathUnknown(MessageRefusal):
+    """Nothing is served there."""
+
+    code = "path_unknown"
+    title = "Nothing is served there"
+    status = 404
+
+
+class MethodNotAllowed(MessageRefusal):
+    """Something is served there, by other methods."""
+
+    code = "method_not_allowed"
+    title = "Not by this method"
+    status = 405
+
+
+class NotAcceptable(MessageRefusal):
+    """The caller accepts no media type that there is."""
+
+    code = "not_acceptable"
+    title = "There is no such representation"
+    status = 406
+
+
+class PreconditionFailed(MessageRefusal):
+    """The resource is not as the caller believes (RFC 9110, section 13.1.1)."""
+
+    code = "precondition_failed"
+    title = "The resource has changed"
+    status = 412
+
+
+class ContentTooLarge(MessageRefusal):
+    """The body is larger than a manifest may be."""
+
+    code = "content_too_large"
+    title = "The body is too large"
+    status = 413
+
+
+class MediaTypeUnsupported(MessageRefusal):
+    """The body is in another format than manifests are written in."""
+
+    code = "media_type_unsupported"
+    title = "Not a media type of manifests"
+    status = 415
+
+
+class PreconditionRequired(MessageRefusal):
+    """The request must say which state it is about (RFC 6585, section 3)."""
+
+    code = "precondition_required"
+    title = "If-Match is needed"
+    status = 428

@@ -20,7 +20,14 @@ ROOT: Final = Path(__file__).parent.parent
 README: Final = ROOT / "README.md"
 PORTUGUESE: Final = ROOT / "docs" / "quickstart.pt-BR.md"
 DEPLOYMENT: Final = ROOT / "docs" / "deployment.md"
-DOCUMENTS: Final = (README, PORTUGUESE, DEPLOYMENT, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md")
+DOCUMENTS: Final = (
+    README,
+    PORTUGUESE,
+    DEPLOYMENT,
+    ROOT / "docs" / "api.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+)
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 

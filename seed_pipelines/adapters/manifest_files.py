@@ -147,6 +147,21 @@ def load_folder(path: Path, catalogue: Catalogue, generated: Collection[Seedable
     )
 
 
+def deployed(
+    root: Path, manifest: Manifest, catalogue: Catalogue, generated: Collection[Seedable]
+) -> LoadedManifest | None:
+    """The valid manifest of the same tenant, environment and profile in a folder of manifests; None if there is none."""
+    metadata = manifest.metadata
+    for folder in dict.fromkeys((metadata.environment, *MODES)):
+        for name in (metadata.tenant, f"{metadata.tenant}.{metadata.profile}"):
+            for suffix in SYNTAXES:
+                path = root / folder / f"{name}{suffix}"
+                found = inspect_file(path, catalogue, generated) if path.is_file() else None
+                if isinstance(found, LoadedManifest) and found.manifest.identity == manifest.identity:
+                    return None if _misplaced(found) else found
+    return None
+
+
 def replace_source(path: Path, source: bytes) -> None:
     """Put other bytes in a file's place: all of them or none, with the file's mode; a link stays a link.
 

@@ -8,7 +8,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from seed_pipelines.adapters.tripwire import Site
-from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.catalogue import ENVIRONMENTS, Catalogue
 from seed_pipelines.domain.frozen_mapping import FrozenMapping
 from seed_pipelines.domain.outbound import STUB_PORTS, ports_of
 from seed_pipelines.domain.retention import LEAST_DAYS, LEAST_YEARS, MOST_DAYS, MOST_YEARS, Retention
@@ -80,6 +80,19 @@ class Settings(BaseSettings):
     """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
     schedules: Literal["stopped", "running"] = "stopped"
     """Whether schedules run before anybody has started or stopped them in the Dagster UI."""
+    oidc_issuer: str | None = None
+    """Whose tokens the API believes: their `iss`."""
+    oidc_audience: str = "seed-pipelines"
+    """For whom tokens must be: their `aud`."""
+    oidc_jwks: str | None = None
+    """The issuer's key set (RFC 7517): a file, or an https address."""
+    api_environments: str = " ".join(ENVIRONMENTS)
+    """The environments that the API serves, separated by blanks."""
+    api_rate_limit: int = Field(120, ge=1)
+    """Requests that the API takes from a tenant in an environment, in a window, on the long run."""
+    api_rate_window_seconds: int = Field(60, ge=1)
+    api_rate_burst: int | None = Field(None, ge=1)
+    """How many of them at once; None for all."""
     state_dir: Path = Path(".seed")
     """Directory of the local stack."""
 
@@ -89,6 +102,11 @@ class Settings(BaseSettings):
         if self.catalogue_file is None:
             return Catalogue.packaged()
         return Catalogue.from_json(self.catalogue_file.read_bytes())
+
+    @property
+    def served_environments(self) -> tuple[str, ...]:
+        """The environments that the API serves."""
+        return tuple(self.api_environments.split())
 
     @property
     def evidence_retention(self) -> Retention:

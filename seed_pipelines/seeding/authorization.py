@@ -1,12 +1,26 @@
 """Whether a subject may do something, and the record of the answer."""
 
 from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
 
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision, Action
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.errors import Forbidden, RequestInvalid
 from seed_pipelines.seeding import guards
-from seed_pipelines.seeding.services import ControlDatabase
+
+
+class Subject(Protocol):
+    """Whoever was authenticated: by the control database, whose session it has, or by a token."""
+
+    def subject(self) -> str:
+        """Its name in the grants."""
+
+    def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
+        """The roles granted to it."""
+
+    def record_decision(self, decision: AccessDecision) -> None:
+        """Add a decision to the record, whatever becomes of the request."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +33,9 @@ class Caller:
     claimed_roles: tuple[str, ...] = ()
 
 
-def authorize(control: ControlDatabase, tenant: Tenant, environment: str, action: Action, caller: Caller) -> None:
-    """The subject of the control session may do it; Forbidden, RequestInvalid. The answer is recorded before it is given."""
-    subject, granted = control.subject(), control.roles(tenant.tenant_id, environment)
+def authorize(asking: Subject, tenant: Tenant, environment: str, action: Action, caller: Caller) -> None:
+    """The subject may do it; Forbidden, RequestInvalid. The answer is recorded before it is given."""
+    subject, granted = asking.subject(), asking.roles(tenant.tenant_id, environment)
     counted = guards.counted_roles(caller.claimed_roles, granted)
     refusal: Forbidden | RequestInvalid | None = None
     try:
@@ -39,6 +53,6 @@ def authorize(control: ControlDatabase, tenant: Tenant, environment: str, action
         requested_by=caller.requested_by,
         origin=caller.origin,
     )
-    control.record_decision(decision)
+    asking.record_decision(decision)
     if refusal is not None:
         raise refusal

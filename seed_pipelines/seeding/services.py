@@ -60,6 +60,9 @@ class ControlDatabase(Protocol):
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
         """The roles granted to the subject; never seed-admin where it is a service."""
 
+    def roles_of(self, subject: str, tenant_id: UUID, environment: str) -> frozenset[str]:
+        """The roles granted to a subject that another system has authenticated."""
+
     def record_decision(self, decision: AccessDecision) -> None:
         """Add a decision to the record, whatever becomes of the request; once for each origin that repeats it."""
 
@@ -115,6 +118,9 @@ class ControlDatabase(Protocol):
 
     def find_run(self, origin: str, tenant_id: UUID, environment: str, profile: str) -> SeedRun | None:
         """The seed run that an origin opened, or None."""
+
+    def runs_of(self, tenant_id: UUID, environment: str, origins: Sequence[str]) -> tuple[SeedRun, ...]:
+        """The seed runs that these origins opened for a tenant, in the order in which they began."""
 
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
         """Record the token a seed run holds; whoever ran before it under the same lease is over. LeaseLost."""

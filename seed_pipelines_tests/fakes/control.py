@@ -38,6 +38,8 @@ class FakeControl:
     database_environment: str
     tenants: tuple[Tenant, ...]
     granted: frozenset[str] = frozenset({"seed-runner"})
+    granted_to: dict[str, frozenset[str]] = field(default_factory=dict)
+    """To subjects that bring a token."""
     away: bool = False
     found: list[Attempt] = field(default_factory=list)
     """What the doctor finds."""
@@ -84,6 +86,9 @@ class FakeControl:
 
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
         return self.granted
+
+    def roles_of(self, subject: str, tenant_id: UUID, environment: str) -> frozenset[str]:
+        return self.granted_to.get(subject, frozenset())
 
     def record_decision(self, decision: AccessDecision) -> None:
         self.ping()
@@ -201,6 +206,10 @@ class FakeControl:
         wanted = (origin, tenant_id, environment, profile)
         found = (r for r in self.runs.values() if (r.origin, r.tenant_id, r.environment, r.profile) == wanted)
         return next(found, None)
+
+    def runs_of(self, tenant_id: UUID, environment: str, origins: Sequence[str]) -> tuple[SeedRun, ...]:
+        place = (tenant_id, environment)
+        return tuple(r for r in self.runs.values() if (r.tenant_id, r.environment) == place and r.origin in origins)
 
     def fence_run(self, run: SeedRun, lease: Lease) -> None:
         if self.leases.get((lease.tenant_id, lease.environment)) != lease:

@@ -13,11 +13,13 @@ from uuid import UUID
 from seed_pipelines.adapters.postgres.database import Connection
 from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress
 
-Operation = Literal["seed_run", "dry_run"]
+Operation = Literal["seed_run", "dry_run", "validate", "seed_run_request", "seed_run_cancel"]
+"""The last three are requests over HTTP; a seed run that was asked for so also has the key as its own."""
 
 FALLBACK_PREFIX: Final = "seed-data:"
 """Of the key of a run that was given none: it stands for the manifest's hash, and is void once another manifest is seeded."""
-_TTL: Final = "24 hours"
+TTL: Final = "24 hours"
+"""How long an answer is repeated."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def claim_key(connection: Connection, claim: Claim, seed_run_id: UUID, finished:
             "operation": claim.operation,
             "profile": claim.profile,
             "hash": claim.manifest_hash,
-            "ttl": _TTL,
+            "ttl": TTL,
             "fallback": FALLBACK_PREFIX,
         },
     )
@@ -157,7 +159,7 @@ def record_answer(connection: Connection, claim: Claim, origin_id: UUID, respons
         " SET manifest_hash = excluded.manifest_hash, profile = excluded.profile, seed_run_id = excluded.seed_run_id,"
         " claimed_at = excluded.claimed_at, completed_at = excluded.completed_at, response = excluded.response"
         " WHERE used.completed_at <= clock_timestamp() - %s::interval",
-        [*claim.identity, claim.manifest_hash, claim.profile, origin_id, response, _TTL],
+        [*claim.identity, claim.manifest_hash, claim.profile, origin_id, response, TTL],
     )
 
 
@@ -172,7 +174,7 @@ def forget_keys(connection: Connection, tenant_id: UUID, environment: str, profi
     """Forget the answers about a dataset that is no more."""
     connection.execute(
         "DELETE FROM seed.idempotency_key WHERE tenant_id = %s AND environment = %s AND profile = %s"
-        " AND operation = 'seed_run' AND completed_at IS NOT NULL",
+        " AND operation IN ('seed_run', 'seed_run_request') AND completed_at IS NOT NULL",
         [tenant_id, environment, profile],
     )
 
@@ -186,6 +188,6 @@ def _find(connection: Connection, claim: Claim) -> _Found | None:
         " AND lease.seed_run_id = used.seed_run_id AND lease.expires_at > clock_timestamp()"
         " WHERE used.tenant_id = %s AND used.environment = %s AND used.operation = %s AND used.key = %s"
         " AND (used.completed_at IS NULL OR used.completed_at > clock_timestamp() - %s::interval)",
-        [*claim.identity, _TTL],
+        [*claim.identity, TTL],
     ).fetchone()
     return None if row is None else _Found(*row)

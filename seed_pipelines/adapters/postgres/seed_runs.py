@@ -129,6 +129,12 @@ class SeedRunStore:
         with self._control.connection() as connection:
             return _find(connection, origin, tenant_id, environment, profile)
 
+    def of_origins(self, tenant_id: UUID, environment: str, origins: Sequence[str]) -> tuple[SeedRun, ...]:
+        """Whatever seed runs these origins opened for a tenant, in the order in which they began."""
+        condition = sql.SQL("tenant_id = %s AND environment = %s AND origin = ANY(%s)")
+        with self._control.connection() as connection:
+            return find_all(connection, condition, [tenant_id, environment, list(origins)])
+
     def fence(self, run: SeedRun, lease: Lease) -> None:
         """Record the fencing token that a running seed run holds; LeaseLost if it is gone.
 

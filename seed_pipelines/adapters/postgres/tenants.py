@@ -83,6 +83,16 @@ class TenantDirectory:
             row = connection.execute("SELECT session_user::text").fetchone()
         return "" if row is None else str(row[0])
 
+    def roles_of(self, subject: str, tenant_id: UUID, environment: str) -> frozenset[str]:
+        """What a subject that the database did not authenticate was granted; seed-admin never counts for a service."""
+        with self._control.connection() as connection:
+            rows = connection.execute(
+                "SELECT role FROM seed.role_grant WHERE subject = %s AND tenant_id = %s AND environment = %s",
+                [subject, tenant_id, environment],
+            ).fetchall()
+            roles = frozenset(str(role) for (role,) in rows)
+            return roles - {"seed-admin"} if _is_service(connection, subject) else roles
+
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
         """What the subject was granted for a tenant and environment; seed-admin never counts for a service."""
         with self._control.connection() as connection:

@@ -1,0 +1,87 @@
+"""What the API reaches: the control database of each environment, Dagster's queue, the deployed manifests, the keys of tokens."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from seed_pipelines.adapters.manifest_files import LoadedManifest
+from seed_pipelines.adapters.postgres.idempotency import Claim
+from seed_pipelines.adapters.postgres.request_answers import Given
+from seed_pipelines.api.tokens import TokenVerifier
+from seed_pipelines.domain.catalogue import Catalogue
+from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.orchestration.run_queue import QueuedRun
+from seed_pipelines.seeding.services import ControlDatabase, RateLimits
+
+
+class Answers(Protocol):
+    """Answers that are given once under a key and repeated for a day."""
+
+    def find(self, claim: Claim) -> str | None:
+        """The answer that was given under the key, None if there is none; IdempotencyConflict."""
+
+    def once(self, claim: Claim, answer: Callable[[], str]) -> Given:
+        """The answer under the key: the one that was given, or what `answer` gives now while others wait."""
+
+    def reserved(self, claim: Claim) -> UUID:
+        """The id for what is made under the key, the same until it is answered."""
+
+
+class Runs(Protocol):
+    """Dagster's queue."""
+
+    def submit(self, manifest: Manifest, path: Path, run_id: str, idempotency_key: str) -> None:
+        """Put a run over every shard into the queue; nothing happens if there is one with this id."""
+
+    def find(self, run_id: str) -> QueuedRun | None:
+        """The run of an id; None if there is none."""
+
+    def page(self, tenant: str, environment: str, after: str | None, limit: int) -> Sequence[QueuedRun]:
+        """At most `limit` runs of a tenant and environment, the newest first, those before the run `after`."""
+
+    def cancel(self, run_id: str) -> None:
+        """Take a run out of the queue, or have it end; SeedRunUnknown, SeedRunEnded, StackUnavailable."""
+
+    def ping(self) -> None:
+        """DatabaseUnavailable if it does not answer."""
+
+
+@dataclass(frozen=True)
+class Realm:
+    """One environment."""
+
+    control: ControlDatabase
+    answers: Answers
+    limits: RateLimits
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a tenant may send to the API in an environment."""
+
+    limit: int
+    """Requests in the window, on the long run."""
+    window_seconds: int
+    burst: int
+    """Requests at once."""
+
+
+@dataclass(frozen=True)
+class ApiServices:
+    """Everything the API reaches."""
+
+    realms: Callable[[str], Realm]
+    """Environment that is served -> what is reached there."""
+    environments: tuple[str, ...]
+    """Those that are served."""
+    runs: Runs
+    deployed: Callable[[Manifest], LoadedManifest | None]
+    """The manifest of the same tenant, environment and profile that Dagster's jobs are made of."""
+    tokens: TokenVerifier
+    catalogue: Catalogue
+    allowance: Allowance
+    clock: Callable[[], datetime]
+    """Now, in UTC."""

@@ -1,0 +1,70 @@
+"""The application with the real outside systems, where the settings say they are."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from dagster import DagsterInstance
+from starlette.types import ASGIApp
+
+from seed_pipelines.adapters.identity_provider import IdentityProvider
+from seed_pipelines.adapters.manifest_files import deployed
+from seed_pipelines.adapters.postgres.control import PostgresControl
+from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits
+from seed_pipelines.adapters.postgres.request_answers import RequestAnswers
+from seed_pipelines.api.app import create_app
+from seed_pipelines.api.services import Allowance, ApiServices, Realm
+from seed_pipelines.api.tokens import TokenVerifier
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.errors import RequestInvalid
+from seed_pipelines.orchestration.resources import SeedingFromSettings
+from seed_pipelines.orchestration.run_queue import RunQueue
+from seed_pipelines.orchestration.settings import Settings
+
+_NAME: Final = "seed_pipelines api"
+
+
+def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
+    """The application of a deployment; RequestInvalid if nobody's tokens would be believed."""
+    environments = settings.served_environments
+    databases = {
+        name: Database(settings.control_database_url.replace("{environment}", name), application_name=_NAME)
+        for name in environments
+    }
+    realms = {name: _realm(database, settings) for name, database in databases.items()}
+    services = ApiServices(
+        realms=realms.__getitem__,
+        environments=environments,
+        runs=RunQueue(instance, SeedingFromSettings(settings), settings.catalogue),
+        deployed=lambda manifest: deployed(settings.manifests_dir, manifest, settings.catalogue, ENTITIES),
+        tokens=_tokens(settings),
+        catalogue=settings.catalogue,
+        allowance=Allowance(
+            settings.api_rate_limit,
+            settings.api_rate_window_seconds,
+            settings.api_rate_burst or settings.api_rate_limit,
+        ),
+        clock=lambda: datetime.now(UTC),
+    )
+    return create_app(services, _kept(*databases.values()))
+
+
+def _realm(database: Database, settings: Settings) -> Realm:
+    control = PostgresControl(database, settings.lease_ttl_seconds)
+    return Realm(control, RequestAnswers(database), PostgresRateLimits(database))
+
+
+def _tokens(settings: Settings) -> TokenVerifier:
+    if not (settings.oidc_issuer and settings.oidc_jwks):
+        raise RequestInvalid("Say whose tokens are believed: SEED_OIDC_ISSUER and SEED_OIDC_JWKS are not set.")
+    return TokenVerifier(IdentityProvider(settings.oidc_jwks), settings.oidc_issuer, settings.oidc_audience)
+
+
+@contextmanager
+def _kept(*databases: Database) -> Iterator[None]:
+    with ExitStack() as stack:
+        for database in databases:
+            stack.enter_context(database.kept())
+        yield

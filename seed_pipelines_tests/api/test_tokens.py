@@ -1,0 +1,136 @@
+"""Bearer tokens: what does not hold is refused without a hint of what exists."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from seed_pipelines_tests.api.conftest import ApiWorld
+from seed_pipelines_tests.api.issuers import Issuer
+from seed_pipelines_tests.worlds import OTHER_TENANT
+
+NOW = datetime.now(UTC)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_the_algorithms_that_are_believed(api: ApiWorld, issuer: Issuer, algorithm: str) -> None:
+    assert api.post(token=issuer.token(algorithm)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": NOW - timedelta(minutes=1)},
+        {"exp": None},
+        {"nbf": NOW + timedelta(minutes=5)},
+        {"iat": NOW + timedelta(minutes=5)},
+        {"iss": "https://issuer.example.evil"},
+        {"iss": None},
+        {"aud": "others"},
+        {"aud": None},
+        {"sub": None},
+        {"sub": ""},
+        {"tenant_id": None},
+        {"tenant_id": "tenant-a"},
+        {"environment": None},
+        {"roles": "seed-runner"},
+        {"roles": [1]},
+    ],
+    ids=str,
+)
+def test_claims_that_do_not_hold(api: ApiWorld, issuer: Issuer, changes: dict[str, Any]) -> None:
+    assert_unauthenticated(api, f"Bearer {issuer.token(**changes)}")
+
+
+def test_signatures_that_do_not_hold(api: ApiWorld, issuer: Issuer) -> None:
+    """None, by the public key as a secret, by a shared secret, by a stranger, by an unknown key, by the key of another."""
+    secret = b"a secret of 32 bytes that is used"
+    header, claims, signature = issuer.token().split(".")
+    tokens = [
+        unsigned(issuer),
+        forged_by_public_key(issuer),
+        issuer.token("HS256", key=secret),
+        Issuer().token(),
+        issuer.token(kid="unknown"),
+        issuer.token("ES256", kid="RS256"),
+        f"{header}.{claims}.",
+        f"{header}.{claims}.{signature[::-1]}",
+        f"{header}.{issuer.token(environment='perf').split('.')[1]}.{signature}",
+    ]
+    for token in tokens:
+        assert_unauthenticated(api, f"Bearer {token}")
+
+
+def unsigned(issuer: Issuer) -> str:
+    """Algorithm `none`."""
+    return f"{_encoded(json.dumps({'alg': 'none', 'kid': 'ES256'}).encode())}.{issuer.token().split('.')[1]}."
+
+
+def forged_by_public_key(issuer: Issuer) -> str:
+    """HS256 with the RSA key's PEM, which PyJWT itself refuses to make."""
+    head = _encoded(json.dumps({"alg": "HS256", "kid": "RS256"}).encode())
+    signed = f"{head}.{issuer.token().split('.')[1]}"
+    return f"{signed}.{_encoded(hmac.new(issuer.public_pem, signed.encode(), hashlib.sha256).digest())}"
+
+
+def _encoded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Bearer a.b.c", "Basic YTpi", "Bearer \xe9"])
+def test_what_is_no_token(api: ApiWorld, authorization: str | None) -> None:
+    assert_unauthenticated(api, authorization)
+
+
+def assert_unauthenticated(api: ApiWorld, authorization: str | None) -> None:
+    """401 before anything else is looked at, and the same words whatever the reason."""
+    headers = [] if authorization is None else [(b"Authorization", authorization.encode("latin-1"))]
+    answer = api.client.post("/api/v1/seed-profiles/validate", content=b"?", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert answer.json()["detail"] == "The request needs a bearer token of this deployment's issuer that holds now."
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+    assert answer.headers["Retry-After"] == "0"
+    assert api.limits.asked == []
+
+
+def test_a_scheme_is_read_without_regard_to_case(api: ApiWorld, issuer: Issuer) -> None:
+    assert api.post(Authorization=f"bearer {issuer.token()}").status_code == 200
+
+
+def test_what_a_token_does_not_allow_is_refused_in_the_same_words(api: ApiWorld, issuer: Issuer) -> None:
+    """Another tenant, one that does not exist, another environment, one that is not served, a role it has not."""
+    unknown = "00000000-0000-4000-8000-000000000000"
+    refused = [
+        api.post(X_Tenant_ID="tenant-b"),
+        api.post(X_Tenant_ID="no-such-tenant"),
+        api.post(X_Tenant_ID=unknown, token=issuer.token(tenant_id=unknown)),
+        api.post(X_Tenant_ID=str(OTHER_TENANT.tenant_id)),
+        api.post(X_Environment="perf"),
+        api.post(X_Environment="dev", token=issuer.token(environment="dev")),
+        api.post(token=issuer.token(roles=["seed-admin"])),
+        api.post(token=issuer.token(roles=["no-such-role"])),
+        api.post(token=issuer.token(sub="stranger")),
+        api.post(token=issuer.token(sub="fake-subject")),
+    ]
+    assert {answer.status_code for answer in refused} == {403}
+    assert len({answer.content for answer in refused}) == 1
+    assert "insufficient_scope" in refused[0].headers["WWW-Authenticate"]
+
+
+def test_what_was_answered_is_not_repeated_for_a_stranger(api: ApiWorld, issuer: Issuer) -> None:
+    """The key alone opens nothing, even when the allowance is used up."""
+    api.post()
+    api.limits.left = 0
+    assert api.post(token=issuer.token(sub="stranger")).status_code == 403
+
+
+def test_answers_on_what_a_token_may_do_are_on_record(api: ApiWorld, issuer: Issuer) -> None:
+    api.post()
+    api.post(key="other", token=issuer.token(roles=["seed-admin"]))
+    allowed, refused = api.world.control.decisions
+    assert (allowed.action, allowed.requested_by, allowed.counted_roles) == ("read", "token:ci", ("seed-runner",))
+    assert (refused.problem_code, refused.claimed_roles) == ("forbidden", ("seed-admin",))

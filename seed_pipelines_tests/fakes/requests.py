@@ -1,0 +1,105 @@
+"""What the API reaches, in memory."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from seed_pipelines.adapters.postgres.idempotency import Claim
+from seed_pipelines.adapters.postgres.rate_limits import RateLimitKey
+from seed_pipelines.adapters.postgres.request_answers import Given
+from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.domain.rate_limit import Decision
+from seed_pipelines.errors import DatabaseUnavailable, IdempotencyConflict, SeedRunEnded, SeedRunUnknown
+from seed_pipelines.orchestration.run_queue import QueuedRun
+
+
+@dataclass
+class FakeAnswers:
+    """Answers that never grow old."""
+
+    answers: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict)
+    ids: dict[tuple[object, ...], UUID] = field(default_factory=dict)
+    computed: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, claim: Claim) -> str | None:
+        used_for, text = self.answers.get(tuple(claim.identity), (claim.manifest_hash, None))
+        if used_for != claim.manifest_hash:
+            raise IdempotencyConflict("Another manifest.", key=claim.key)
+        return text
+
+    def once(self, claim: Claim, answer: Callable[[], str]) -> Given:
+        with self.lock:
+            found = self.find(claim)
+            if found is not None:
+                return Given(found, repeated=True)
+            text = answer()
+            self.computed += 1
+            self.answers[tuple(claim.identity)] = (claim.manifest_hash, text)
+            return Given(text, repeated=False)
+
+    def reserved(self, claim: Claim) -> UUID:
+        return self.ids.setdefault(tuple(claim.identity), uuid4())
+
+
+@dataclass
+class FakeLimits:
+    """So many requests, and no more until the test says so."""
+
+    left: int = 1_000
+    asked: list[RateLimitKey] = field(default_factory=list)
+
+    def take(self, key: RateLimitKey, limit: int, window_seconds: int, burst: int, cost: int = 1) -> Decision:
+        self.asked.append(key)
+        if self.left < cost:
+            return Decision(allowed=False, remaining=0, retry_after_seconds=0.4, reset_seconds=59.5)
+        self.left -= cost
+        return Decision(allowed=True, remaining=self.left, retry_after_seconds=0, reset_seconds=0.5)
+
+
+@dataclass
+class FakeRuns:
+    """A queue that nobody empties."""
+
+    runs: dict[str, QueuedRun] = field(default_factory=dict)
+    away: bool = False
+
+    def submit(self, manifest: Manifest, path: Path, run_id: str, idempotency_key: str) -> None:
+        self.ping()
+        metadata = manifest.metadata
+        run = QueuedRun(
+            run_id=run_id,
+            origin=run_id,
+            job="seed__staging__tenant_a",
+            tenant=metadata.tenant,
+            environment=metadata.environment,
+            manifest=manifest.integrity.manifest_hash[:12],
+            idempotency_key=idempotency_key,
+            state="queued",
+            created_at=datetime(2025, 6, 1, 2, 0, tzinfo=UTC),
+        )
+        self.runs.setdefault(run_id, run)
+
+    def find(self, run_id: str) -> QueuedRun | None:
+        self.ping()
+        return self.runs.get(run_id)
+
+    def page(self, tenant: str, environment: str, after: str | None, limit: int) -> Sequence[QueuedRun]:
+        mine = [run for run in reversed(self.runs.values()) if (run.tenant, run.environment) == (tenant, environment)]
+        start = 0 if after is None else [run.run_id for run in mine].index(after) + 1
+        return mine[start : start + limit]
+
+    def cancel(self, run_id: str) -> None:
+        run = self.find(run_id)
+        if run is None:
+            raise SeedRunUnknown("No such run.")
+        if run.state not in ("queued", "running"):
+            raise SeedRunEnded("Over.", run_status=run.state)
+        self.runs[run_id] = replace(run, state="aborted" if run.state == "queued" else "canceling")
+
+    def ping(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("postgresql://dagster@secret-host is away.")
