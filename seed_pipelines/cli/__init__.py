@@ -26,6 +26,8 @@ _MODULES: Final = {
     "migrate": "database",
     "register": "database",
     "ui": "ui",
+    "serve": "serve",
+    "token": "serve",
     "pools": "pools",
     "doctor": "doctor",
 }
@@ -44,6 +46,8 @@ _WORDS: Final = {
     "migrate": "Bring a database up to the published schema and note its environment.",
     "register": "Make a tenant known in a database and say who may act for it.",
     "ui": "Run Dagster's webserver and daemon on the local stack until Ctrl-C or SIGTERM",
+    "serve": "Serve the HTTP API until Ctrl-C or SIGTERM, which lets requests at work end.",
+    "token": "Print a bearer token of the local stack for its API.",
     "pools": "Limit each tenant to one run at a time in the Dagster instance.",
     "doctor": "Attack the isolation of tenants as the data login and the control login would be able to.",
 }

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from seed_pipelines.domain.stub_addresses import BASE_SETTING, SETTINGS
 from seed_pipelines.errors import StackUnavailable
-from seed_pipelines.local.logins import APP, DAGSTER, OPERATOR, SERVICE, database_of
+from seed_pipelines.local.logins import APP, AUDIENCE, DAGSTER, ISSUER, OPERATOR, SERVICE, database_of
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.s3_server import EVIDENCE_BUCKET, REGION
 from seed_pipelines.local.stack import LocalStack
@@ -54,6 +54,9 @@ def stack_environment(state_dir: Path, subject: Subject = "operator") -> dict[st
         "SEED_EVIDENCE_BUCKET": EVIDENCE_BUCKET,
         "SEED_MANIFESTS_DIR": description["manifests_dir"],
         "SEED_LEASE_TTL_SECONDS": _LEASE_TTL_SECONDS,
+        "SEED_OIDC_ISSUER": ISSUER,
+        "SEED_OIDC_AUDIENCE": AUDIENCE,
+        "SEED_OIDC_JWKS": str(paths.token_keys),
         "AWS_ENDPOINT_URL": stack.s3.address,
         "AWS_SHARED_CREDENTIALS_FILE": str(paths.s3_credentials),
         "AWS_DEFAULT_REGION": REGION,

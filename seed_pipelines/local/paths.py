@@ -69,6 +69,16 @@ class StackPaths:
         return self.state_dir / "vault-token"
 
     @property
+    def token_key(self) -> Path:
+        """The private key that the stack's own bearer tokens are signed with."""
+        return self.state_dir / "token-key.pem"
+
+    @property
+    def token_keys(self) -> Path:
+        """The key set (RFC 7517) that they are verified with."""
+        return self.state_dir / "jwks.json"
+
+    @property
     def s3(self) -> Path:
         """The S3 emulator's storage."""
         return self.state_dir / "s3"

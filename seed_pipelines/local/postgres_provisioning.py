@@ -11,7 +11,7 @@ from seed_pipelines.adapters.postgres.migrations import migrate
 from seed_pipelines.adapters.postgres.tenants import Role, Tenant, grant_role, register_tenant
 from seed_pipelines.contract_files import contract_file
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
-from seed_pipelines.local.logins import APP, DAGSTER, MIGRATOR, OPERATOR, SERVICE, database_of
+from seed_pipelines.local.logins import APP, DAGSTER, MIGRATOR, OPERATOR, SERVICE, TOKEN_GRANTEE, database_of
 from seed_pipelines.local.manifest_tenants import NamedTenant
 from seed_pipelines.local.passwords import read_passwords, write_passwords
 from seed_pipelines.local.postgres_server import PORT, SUPERUSER, PostgresServer
@@ -46,6 +46,7 @@ def provision(server: PostgresServer, tenants: Iterable[NamedTenant]) -> None:
         grant_role(migrator, SERVICE, "seed-runner", tenant_id, environment)
         for role in _OPERATOR_ROLES:
             grant_role(migrator, OPERATOR, role, tenant_id, environment)
+            grant_role(migrator, TOKEN_GRANTEE, role, tenant_id, environment)
 
 
 def _completed(known: dict[str, str], logins: Iterable[str]) -> dict[str, str]:

@@ -122,7 +122,11 @@ class LocalStack:
     def up(self, purpose: Purpose) -> StackStatus:
         """Start and provision what is not yet; raises StackUnavailable, or MaskingKeyChanged for another key file."""
         # Alembic and its like are slow to import, and only this needs them: whoever finds a running stack does not.
-        from seed_pipelines.local import postgres_provisioning, vault_provisioning  # noqa: PLC0415
+        from seed_pipelines.local import (  # noqa: PLC0415
+            postgres_provisioning,
+            token_issuer,
+            vault_provisioning,
+        )
 
         material = vault_provisioning.read_material(purpose.pii_key_file) if purpose.pii_key_file else None
         if not purpose.manifests_dir.is_dir():
@@ -132,6 +136,7 @@ class LocalStack:
         self.paths.create()
         with self._alone():
             tenants = named_tenants(purpose.manifests_dir)
+            token_issuer.provision(self.paths)
 
             def postgres() -> None:
                 self.postgres.start()
