@@ -1,5 +1,6 @@
 """`seed-data serve` and `seed-data token`: the HTTP API, and tokens of the local stack for it."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Final, get_args
@@ -51,7 +52,11 @@ def serve_command(host: str, port: int) -> None:
             f"API:        http://{host}:{port}/api/v1\nReference:  http://{host}:{port}/docs\nEnd it:     Ctrl-C"
         )
         sys.stdout.flush()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn raises a signal that it has obeyed once more, for whoever had a handler before it.
+            signal.signal(number, lambda *_: None)
         uvicorn.Server(config).run()
+        click.echo("The API is down.")
 
 
 @click.command("token")

@@ -1,0 +1,173 @@
+"""The served API on real servers."""
+
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from tenacity import Retrying, stop_after_delay, wait_fixed
+
+from seed_pipelines_tests.contracts.responses import check_response
+from seed_pipelines_tests.e2e.api.conftest import TENANT_A
+from seed_pipelines_tests.e2e.api.server import RUNS, VALIDATE, Served, served
+from seed_pipelines_tests.e2e.conftest import RunningStack
+from seed_pipelines_tests.manifest_examples import changed, sealed
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def asked(stack: RunningStack, query: str) -> list[tuple[Any, ...]]:
+    """What the superuser finds in the database of staging."""
+    with psycopg.connect(stack.stack.postgres.provisioning_url("postgres", "seed_staging")) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def test_one_of_a_hundred_requests_at_once_is_worked_on(api: Served, manifest: dict[str, Any]) -> None:
+    """All get the same bytes; one row of the store has them."""
+    headers = api.headers()
+    with ThreadPoolExecutor(100) as pool:
+        sent = [pool.submit(api.client.post, VALIDATE, json=manifest, headers=headers) for _ in range(100)]
+        answers = [check_response(one.result()) for one in sent]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
+
+
+def test_a_hundred_requests_to_create_a_run_create_one(api: Served, manifest: dict[str, Any]) -> None:
+    """Whoever waits longer than that takes is told to ask again, and gets the run then."""
+    headers = api.headers()
+    with ThreadPoolExecutor(30) as pool:
+        sent = [pool.submit(api.client.post, RUNS, json=manifest, headers=headers) for _ in range(100)]
+        answers = [check_response(one.result()) for one in sent]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    key = headers["Idempotency-Key"]
+    mine = [run for run in api.get(f"{RUNS}?limit=100").json()["items"] if run["idempotency_key"] == key]
+    assert len(mine) == 1
+
+
+def test_a_run_waits_in_the_queue_and_is_taken_out_of_it(api: Served, manifest: dict[str, Any]) -> None:
+    """Nobody empties the queue of this stack."""
+    created = api.post(RUNS, manifest)
+    place, tag = created.headers["Location"], created.headers["ETag"]
+    assert api.get(place, If_None_Match=tag).status_code == 304
+    assert api.post(f"{place}/cancel", If_Match='"0"').status_code == 412
+    assert api.post(f"{place}/cancel", If_Match=tag).status_code == 202
+    assert api.get(place).json()["status"] == "aborted"
+    again = api.post(f"{place}/cancel", If_Match="*")
+    assert (again.status_code, again.json()["code"]) == (409, "seed_run_ended")
+
+
+def test_pages_of_runs_follow_one_another(api: Served, manifest: dict[str, Any]) -> None:
+    """By the cursor of Dagster's storage."""
+    ids = [api.post(RUNS, manifest).json()["id"] for _ in range(3)]
+    first = api.get(f"{RUNS}?limit=2").json()
+    second = api.get(f"{RUNS}?limit=2&cursor={first['next_cursor']}").json()
+    assert [run["id"] for run in (*first["items"], *second["items"])][:3] == ids[::-1]
+
+
+def test_the_key_of_a_run_is_that_of_the_command_too(api: Served, manifest: dict[str, Any]) -> None:
+    """What `seed_data` has answered under a key, the API does not answer otherwise."""
+    asked_for = manifest["integrity"]["manifest_hash"]
+    key = "a-command-was-here"
+    with psycopg.connect(api.stack.stack.postgres.provisioning_url("postgres", "seed_staging")) as connection:
+        connection.execute(
+            "INSERT INTO seed.idempotency_key (tenant_id, environment, operation, key, manifest_hash, profile, seed_run_id,"
+            " completed_at, response) VALUES (%s, 'staging', 'seed_run', %s, %s, 'default', gen_random_uuid(),"
+            " clock_timestamp(), '{}')",
+            [TENANT_A, key, asked_for],
+        )
+    answer = api.post(RUNS, manifest, Idempotency_Key=key)
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_conflict")
+
+
+def test_an_answer_is_given_for_a_day(api: Served, manifest: dict[str, Any]) -> None:
+    """Then the key may stand for another manifest."""
+    other = sealed(changed(manifest, "/volumetry/customers/cap", 99))
+    assert api.post(VALIDATE, manifest, Idempotency_Key="old").status_code == 200
+    assert api.post(VALIDATE, other, Idempotency_Key="old").status_code == 409
+    with psycopg.connect(api.stack.stack.postgres.provisioning_url("postgres", "seed_staging")) as connection:
+        connection.execute(
+            "UPDATE seed.idempotency_key SET completed_at = completed_at - interval '24 hours' WHERE key = 'old'"
+        )
+    assert api.post(VALIDATE, other, Idempotency_Key="old").status_code == 200
+
+
+def test_the_allowance_is_never_exceeded(api_stack: RunningStack, manifest: dict[str, Any]) -> None:
+    """By forty callers at once: what is admitted is the burst, and what has come back in the meantime."""
+    limit, window = 60, 60
+    with served(api_stack, TENANT_A, SEED_API_RATE_LIMIT=str(limit), SEED_API_RATE_BURST="20") as slow:
+        with psycopg.connect(api_stack.stack.postgres.provisioning_url("postgres", "seed_staging")) as connection:
+            connection.execute("DELETE FROM seed.rate_limit_cell")
+        started = time.monotonic()
+        with ThreadPoolExecutor(40) as pool:
+            sent = [pool.submit(slow.post, VALIDATE, manifest) for _ in range(80)]
+            answers = [one.result() for one in sent]
+        seconds = time.monotonic() - started
+    admitted = [answer for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert 20 <= len(admitted) <= 20 + seconds * limit / window + 1
+    assert len(admitted) + len(refused) == 80
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
+    assert len({answer.content for answer in refused}) == 1
+
+
+def test_decisions_are_on_record(api: Served, manifest: dict[str, Any]) -> None:
+    """With the subject of the token, and the login of the API beside it."""
+    key = api.headers()["Idempotency-Key"]
+    token = api.token("seed-read")
+    assert api.post(VALIDATE, manifest, Authorization=f"Bearer {token}", Idempotency_Key=key).status_code == 200
+    assert api.post(RUNS, manifest, Authorization=f"Bearer {token}").status_code == 403
+    query = (
+        "SELECT action, subject, requested_by, claimed_roles, problem_code FROM seed.access_decision"
+        " ORDER BY decision_id DESC LIMIT 2"
+    )
+    assert asked(api.stack, query) == [
+        ("seed", "seed_service", "token:operator", ["seed-read"], "forbidden"),
+        ("read", "seed_service", "token:operator", ["seed-read"], None),
+    ]
+
+
+def test_postgresql_may_stop_while_requests_come(api: Served, manifest: dict[str, Any]) -> None:
+    """503 as Problem Details that name no server, and all is well once it is back."""
+    server = api.stack.stack.postgres
+    server.stop()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            away = list(pool.map(lambda _: api.post(VALIDATE, manifest), range(16)))
+        assert {answer.status_code for answer in away} == {503}
+        assert {answer.json()["code"] for answer in away} == {"database_unavailable"}
+        assert not any("seed_" in answer.json()["detail"] or "socket" in answer.text for answer in away)
+        assert api.get("/health/ready").status_code == 503
+        assert api.get("/health/live").status_code == 200
+        assert api.get(RUNS).status_code == 503
+    finally:
+        server.start()
+    for attempt in Retrying(stop=stop_after_delay(30), wait=wait_fixed(0.2)):
+        with attempt:
+            assert api.get("/health/ready").status_code == 200
+    assert api.post(VALIDATE, manifest).status_code == 200
+    assert api.get(RUNS).status_code == 200
+
+
+def test_the_key_of_the_tokens_is_for_its_owner_only(api: Served) -> None:
+    """And stays when the stack is brought up again."""
+    paths = api.stack.stack.paths
+    before = paths.token_key.read_bytes()
+    api.stack.stack.up(api.stack.purpose)
+    assert paths.token_key.stat().st_mode & 0o777 == 0o600
+    assert paths.token_key.read_bytes() == before
+    assert b"PRIVATE" not in paths.token_keys.read_bytes()
+    assert '"d"' not in paths.token_keys.read_text(encoding="utf-8")
+
+
+def test_tokens_reach_no_log(api: Served) -> None:
+    """Nor does the command line of the server have one."""
+    token = api.token()
+    assert api.get(RUNS, Authorization=f"Bearer {token}").status_code == 200
+    found = subprocess.run(
+        ["grep", "-rlF", token.split(".")[2], str(api.stack.state_dir / "logs")], capture_output=True, check=False
+    )
+    assert found.stdout == b""
