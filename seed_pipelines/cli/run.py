@@ -14,13 +14,13 @@ from seed_pipelines.adapters.postgres.seed_runs import SeedRun
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.cli import claims
 from seed_pipelines.cli.console import console
-from seed_pipelines.cli.outcome import RunOutcome, print_outcome, step_times
+from seed_pipelines.cli.outcome import RunOutcome, StepTime, print_outcome, step_times
 from seed_pipelines.cli.queue_display import QueueDisplay
 from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
-from seed_pipelines.errors import Interrupted, SeedError
+from seed_pipelines.errors import DatabaseUnavailable, Interrupted, SeedError
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.instance import dagster_instance, storage_translated
 from seed_pipelines.orchestration.launch import launch
@@ -33,7 +33,7 @@ from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.outbox import seal_checkpoint, seal_ended
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.seed_run import ask, give_up, held
+from seed_pipelines.seeding.seed_run import Session, ask, give_up, held
 from seed_pipelines.seeding.services import Services
 
 
@@ -171,7 +171,7 @@ def _run(
             session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
         _prove(services, session.run)
         seconds = (datetime.now(UTC) - started).total_seconds()
-        steps = step_times(session, instance, session.run.origin)
+        steps = _step_times(session, instance, session.run.origin)
         return RunOutcome(stored_text(session, problem), steps, seconds, expenses(session).warning)
 
 
@@ -190,6 +190,16 @@ def _prove(services: Services, run: SeedRun) -> None:
         refusal = attempt.problem["detail"] if attempt is not None and attempt.problem is not None else None
     if refusal is not None:
         click.echo(f"warning: not all is sealed yet; the sensor seal_reports goes on trying. {refusal}", err=True)
+
+
+def _step_times(session: Session, instance: DagsterInstance, run_id: str) -> list[StepTime]:
+    """The steps of a run; none, with a warning, where Dagster's storage went away after it: its outcome is known."""
+    try:
+        with storage_translated():
+            return step_times(session, instance, run_id)
+    except DatabaseUnavailable as away:
+        click.echo(f"warning: the times of the steps are not shown: {away.detail}", err=True)
+        return []
 
 
 class _ManifestSource:

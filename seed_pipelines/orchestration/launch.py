@@ -7,7 +7,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import StepFailureData
 
-from seed_pipelines.errors import Interrupted, SeedError
+from seed_pipelines.errors import DatabaseUnavailable, Interrupted, SeedError
 from seed_pipelines.orchestration.code_location import build_definitions
 from seed_pipelines.orchestration.dead_runs import end_dead_runs
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
@@ -15,6 +15,8 @@ from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import partition_tags, problem_of
 
 _REPOSITORY_TAG: Final = ".dagster/repository"
+_STORAGE_AWAY: Final = {"OperationalError", "InterfaceError", "DagsterPostgresException"}
+"""What Dagster's storage raises in a step when its server goes away; our own databases are translated where they are used."""
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -46,6 +48,10 @@ def _was_stopped(failures: Sequence[StepFailureData]) -> bool:
 
 def _unexplained(run_id: str, failures: Sequence[StepFailureData]) -> Mapping[str, Any]:
     names = {error.cause.cls_name or "" for failure in failures if (error := failure.error) and error.cause}
+    if names and names <= _STORAGE_AWAY:
+        return DatabaseUnavailable(
+            f"Dagster's storage went away in the middle of a step ({', '.join(sorted(names))}): see run {run_id}."
+        ).problem()
     return SeedError(
         f"{', '.join(sorted(names)) or 'No reason was recorded'}: see the log of Dagster run {run_id}."
     ).problem()

@@ -1,0 +1,44 @@
+"""A manifest's job run in this process, and what is said of how it ended."""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from dagster import DagsterInstance
+from sqlalchemy.exc import OperationalError
+
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
+from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.orchestration.launch import launch
+from seed_pipelines_tests.fakes.control import FakeControl
+from seed_pipelines_tests.orchestration.dagster_worlds import FakeSeeding, job_of
+from seed_pipelines_tests.worlds import TENANT, World, manifest
+
+
+@dataclass
+class _Failing(FakeControl):
+    """In a step, something is raised that is none of our errors."""
+
+    error: type[Exception] = OperationalError
+
+    def charge(self, lease: Lease, entry: BudgetEntry) -> Spending:
+        raise OperationalError("INSERT", {}, Exception("gone")) if self.error is OperationalError else self.error("odd")
+
+
+def problem_after(world: World, error: type[Exception]) -> str:
+    """The code of what ends a run in whose first step an error is raised."""
+    world.control = _Failing("staging", (TENANT,), error=error)
+    job = job_of(world, manifest(in_catalogue=world.catalogue))
+    with DagsterInstance.ephemeral() as instance:
+        problem = launch(job, FakeSeeding(world), instance, str(uuid4()))
+    assert problem is not None
+    return str(problem["code"])
+
+
+def test_storage_that_goes_away_in_a_step_is_a_database_that_is_unavailable(world: World) -> None:
+    """Dagster writes its events in the midst of steps; whoever runs it again gets on."""
+    assert problem_after(world, OperationalError) == "database_unavailable"
+
+
+def test_an_error_that_nobody_knows_stays_one(world: World) -> None:
+    """Its name is all that is said of it; the rest is in the log."""
+    assert problem_after(world, LookupError) == "internal_error"
