@@ -46,6 +46,9 @@ class FaultName(StrEnum):
     KILLED_WITH_CLOCK_AHEAD = "killed-with-clock-ahead"
 
 
+_OF_THE_RUN: Final = (FaultName.KILLED, FaultName.STOPPED, FaultName.NO_ROOM_FOR_FILES, FaultName.CLOCK_MOVED)
+"""Faults that no other run feels."""
+
 Kind = Literal["boundary", "random", "either", "before keys", "before files"]
 """From which moments a fault draws its own."""
 
@@ -105,6 +108,8 @@ class Trial:
     """How long a fault lasts that is mended."""
     hours: int
     """How far the clock is moved."""
+    beside: bool
+    """Whether the other tenant is seeded at the same time; only where the fault is the run's own."""
 
     def __str__(self) -> str:
         return f"{self.number:03}-{self.fault}"
@@ -139,6 +144,7 @@ def drawn_trial(seed: int, number: int) -> Trial:
         patient=draw.random() < 0.75,
         seconds=draw.uniform(0.1, 2.0),
         hours=draw.randint(2, 30),
+        beside=draw.random() < 0.3 and fault in _OF_THE_RUN,
     )
 
 

@@ -58,6 +58,8 @@ class Fault:
     strike: Strike
     problems: frozenset[str] = frozenset()
     """Problems it may end with; it may also succeed."""
+    kills: bool = False
+    """Whether the run cannot say a word."""
     prepared: Callable[[Staging, Path], AbstractContextManager[Mapping[str, str]]] = lambda _staging, _folder: (
         nullcontext({})
     )
@@ -179,15 +181,17 @@ def _clock_always_ahead(_staging: Staging, folder: Path) -> Iterator[Mapping[str
 
 
 _AWAY: Final = frozenset({"database_unavailable"})
+_OVERTAKEN: Final = frozenset({"lease_lost", "idempotency_conflict", "queue_expired", *_AWAY})
+"""Of who stood still: the lease, the key or the place is another's, or the server ended the transaction it stood still in."""
 FAULTS: Final[Mapping[FaultName, Fault]] = {
-    FaultName.KILLED: Fault(_killed),
-    FaultName.STOPPED: Fault(_stopped, frozenset({"lease_lost", "idempotency_conflict"})),
+    FaultName.KILLED: Fault(_killed, kills=True),
+    FaultName.STOPPED: Fault(_stopped, _OVERTAKEN),
     FaultName.POSTGRES_RESTARTED: Fault(_postgres_restarted, _AWAY),
     FaultName.CONNECTION_CUT: Fault(_connections_cut(1), _AWAY),
     FaultName.CONNECTIONS_CUT: Fault(_connections_cut(_CUTS), _AWAY),
     FaultName.VAULT_SEALED: Fault(_vault_sealed, frozenset({"vault_unavailable"})),
     FaultName.NO_ROOM_FOR_FILES: Fault(_no_room_for_files, frozenset({"storage_unavailable"})),
-    FaultName.NO_ROOM_FOR_ROWS: Fault(_no_room_for_rows, _AWAY, _small_disk),
+    FaultName.NO_ROOM_FOR_ROWS: Fault(_no_room_for_rows, _AWAY, prepared=_small_disk),
     FaultName.CLOCK_MOVED: Fault(_clock_moved, prepared=_movable_clock),
-    FaultName.KILLED_WITH_CLOCK_AHEAD: Fault(_killed, prepared=_clock_always_ahead),
+    FaultName.KILLED_WITH_CLOCK_AHEAD: Fault(_killed, kills=True, prepared=_clock_always_ahead),
 }

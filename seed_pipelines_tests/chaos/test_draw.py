@@ -37,6 +37,7 @@ def test_a_night_draws_every_other_circumstance() -> None:
     trials = chosen_trials(NIGHT)
     assert {trial.mode for trial in trials} == set(MODES)
     assert {trial.tenant for trial in trials} == set(TENANTS)
+    assert {trial.fault for trial in trials if trial.beside} >= {FaultName.KILLED, FaultName.STOPPED}
     assert {trial.before for trial in trials} == {None, *MODES}
     assert {(trial.same_key, trial.patient) for trial in trials} == {
         (a, b) for a in (True, False) for b in (True, False)
