@@ -85,7 +85,7 @@ def _run(facts: RunFacts) -> dict[str, Any]:
         "generator_version": facts.generator_version,
         "started_at": _moment(facts.started_at),
         "ended_at": _moment(facts.ended_at),
-        "seconds": (facts.ended_at - facts.started_at).total_seconds(),
+        "seconds": max(0.0, (facts.ended_at - facts.started_at).total_seconds()),
     }
 
 
