@@ -50,7 +50,8 @@ class IdentityProvider:
         self._tried_at = self._clock()
         try:
             keys = jwt.PyJWKSet.from_dict(self._read()).keys
-        except (OSError, ValueError, jwt.PyJWTError) as error:
+        # PyJWT takes the set to have the shape of one: what has not fails with errors of the language.
+        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
             logger.warning("The key set %s cannot be read: %s", self._location, error)
             return
         self._keys = {key.key_id: key for key in keys if key.key_id}
