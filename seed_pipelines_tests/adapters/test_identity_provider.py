@@ -86,7 +86,9 @@ def test_a_provider_that_is_away_is_bridged_for_an_hour(
         provider.key("ES256")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "EC"}]}', '{"keys": [1]}', "null"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "EC"}]}', '{"keys": [1]}', "null"]
+)
 def test_a_set_that_cannot_be_read_is_as_good_as_none(file: Path, clock: Clock, content: str) -> None:
     file.write_text(content, encoding="utf-8")
     with pytest.raises(IdentityUnavailable):
