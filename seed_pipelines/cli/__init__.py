@@ -30,6 +30,7 @@ _MODULES: Final = {
     "token": "serve",
     "pools": "pools",
     "doctor": "doctor",
+    "verify": "verify",
 }
 """Command -> the module whose COMMANDS has it, imported when it is asked for: Dagster alone takes seconds."""
 
@@ -50,6 +51,7 @@ _WORDS: Final = {
     "token": "Print a bearer token of the local stack for its API.",
     "pools": "Limit each tenant to one run at a time in the Dagster instance.",
     "doctor": "Attack the isolation of tenants as the data login and the control login would be able to.",
+    "verify": "Verify a sealed report: the file of its envelope, or the id of a seed run, Dagster run or backfill.",
 }
 """Command -> how its help begins: what `--help` shows without importing any of them."""
 

@@ -137,6 +137,9 @@ class ControlDatabase(Protocol):
     def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
         """Every dataset that is loaded, of all tenants, and whether it has expired by the clock of the database."""
 
+    def last_removal(self, tenant_id: UUID, environment: str, profile: str) -> datetime | None:
+        """When a dataset was removed last, by the clock of the database; None if it never was."""
+
     def spending(self, seed_run_id: UUID) -> Spending:
         """What a seed run has paid for so far."""
 

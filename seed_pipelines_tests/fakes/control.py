@@ -51,6 +51,8 @@ class FakeControl:
     queue: list[int] = field(default_factory=list)
     expiries: list[DatasetExpiry] = field(default_factory=list)
     """What is loaded; a test says what has expired."""
+    removed_at: datetime | None = None
+    """When the dataset that a test purged was removed."""
     ledger: dict[UUID, dict[str, BudgetEntry]] = field(default_factory=dict)
     past: list[PastWork] = field(default_factory=list)
     decisions: list[AccessDecision] = field(default_factory=list)
@@ -251,6 +253,9 @@ class FakeControl:
     def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
         self.ping()
         return tuple(self.expiries)
+
+    def last_removal(self, tenant_id: UUID, environment: str, profile: str) -> datetime | None:
+        return self.removed_at
 
     def spending(self, seed_run_id: UUID) -> Spending:
         entries = self.ledger.get(seed_run_id, {})

@@ -131,7 +131,11 @@ class FakeReports:
         for key, report in self.composed.items():
             sealed = self.index.get(key)
             where = (sealed.object_key, sealed.version_id) if sealed else (None, None)
-            found.append(LogEntry(report.log_index, report.tenant_id, *key, report.sequence, report.sha256, *where))
+            run = self.control.runs.get(report.seed_run_id)
+            origin = None if run is None else run.origin
+            found.append(
+                LogEntry(report.log_index, report.tenant_id, *key, report.sequence, report.sha256, *where, origin)
+            )
         return tuple(found)
 
     def last_checkpoint(self, environment: str) -> LogCheckpoint | None:

@@ -1,6 +1,7 @@
 """The control tables, as the use cases see them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from seed_pipelines.adapters.postgres.access_decisions import AccessDecision, Ac
 from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, BudgetLedger, Spending
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
+from seed_pipelines.adapters.postgres.dataset_removals import last_removal
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay, answer_of, answered, forget_keys, record_answer
 from seed_pipelines.adapters.postgres.isolation.attempt import Examination
 from seed_pipelines.adapters.postgres.isolation.examination import examine_control_login
@@ -182,6 +184,11 @@ class PostgresControl:
     def dataset_expiries(self) -> tuple[DatasetExpiry, ...]:
         """Every dataset that is loaded, of all tenants, and whether it has expired by the clock of the database."""
         return dataset_expiries(self._database)
+
+    def last_removal(self, tenant_id: UUID, environment: str, profile: str) -> datetime | None:
+        """When a dataset was removed last, by the clock of the database; None if it never was."""
+        with self._database.connection() as connection:
+            return last_removal(connection, tenant_id, environment, profile)
 
     def spending(self, seed_run_id: UUID) -> Spending:
         """What a seed run has paid for so far."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
@@ -37,3 +38,12 @@ def record_removal(connection: Connection, lease: Lease, removal: DatasetRemoval
             *(removal.subject, removal.origin, Jsonb(dict(rows)), lease.token),
         ],
     )
+
+
+def last_removal(connection: Connection, tenant_id: UUID, environment: str, profile: str) -> datetime | None:
+    """When a dataset was removed last, by the clock of the database; None if it never was."""
+    found = connection.execute(
+        "SELECT max(removed_at) FROM seed.dataset_removal WHERE tenant_id = %s AND environment = %s AND profile = %s",
+        [tenant_id, environment, profile],
+    ).fetchone()
+    return None if found is None else found[0]

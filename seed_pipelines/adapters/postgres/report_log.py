@@ -38,6 +38,8 @@ class LogEntry:
     object_key: str | None
     """None while it is not sealed."""
     version_id: str | None
+    origin: str | None = None
+    """Of its seed run; None where that is no more."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ class ReportLog:
         with self._control.connection() as connection, connection.cursor(row_factory=class_row(LogEntry)) as cursor:
             return tuple(
                 cursor.execute(
-                    "SELECT log_index, tenant_id, seed_run_id, attempt, sequence, sha256, object_key, version_id"
-                    " FROM seed.report LEFT JOIN seed.evidence USING (tenant_id, seed_run_id, attempt)"
-                    " WHERE environment = %s ORDER BY log_index",
+                    "SELECT log_index, tenant_id, seed_run_id, report.attempt, sequence, sha256, object_key, version_id,"
+                    " origin FROM seed.report LEFT JOIN seed.evidence USING (tenant_id, seed_run_id, attempt)"
+                    " LEFT JOIN seed.seed_run USING (tenant_id, seed_run_id)"
+                    " WHERE report.environment = %s ORDER BY log_index",
                     [environment],
                 ).fetchall()
             )

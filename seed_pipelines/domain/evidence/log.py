@@ -4,7 +4,7 @@ An entry is the SHA-256 of an envelope's bytes; a checkpoint is a signed tree he
 statement, so that whoever kept an older one can ask for the proof that the log only grew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +13,7 @@ from seed_pipelines.domain.digest import merkle_root
 from seed_pipelines.domain.evidence.contract import require_contract
 from seed_pipelines.domain.evidence.merkle_proofs import (
     consistency_proof,
+    growing_roots,
     inclusion_proof,
     leaf_hash,
     verify_consistency,
@@ -70,6 +71,11 @@ def read_checkpoint(payload: bytes) -> Checkpoint:
     if statement.subjects != {f"log/{found['environment']}": found["root"]}:
         raise EvidenceInvalid("The statement's subject is not the root of its checkpoint.")
     return Checkpoint(found["environment"], found["tree_size"], found["root"], at)
+
+
+def roots(envelopes: Sequence[str]) -> Iterator[str]:
+    """The root of the log after each of its entries: what a checkpoint of that size must hold."""
+    return growing_roots(_leaves(envelopes))
 
 
 def prove_inclusion(index: int, envelopes: Sequence[str]) -> tuple[str, ...]:

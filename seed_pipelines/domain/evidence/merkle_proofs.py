@@ -5,7 +5,7 @@ Hashes are SHA-256 in hex; a tree is given by the leaf hashes of its entries, in
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from seed_pipelines.domain.digest import merkle_root
@@ -18,6 +18,21 @@ _HASH: Final = re.compile("[0-9a-f]{64}")
 def leaf_hash(entry: bytes) -> str:
     """The hash of an entry: SHA-256 over 0x00 and its bytes (RFC 9162, section 2.1.1)."""
     return hashlib.sha256(b"\x00" + entry).hexdigest()
+
+
+def growing_roots(leaves: Iterable[str]) -> Iterator[str]:
+    """The root of a log after each of its entries, so that every size is looked at in one pass (RFC 9162, section 2.1.1)."""
+    complete: list[tuple[int, str]] = []
+    for leaf in leaves:
+        size, node = 1, leaf
+        while complete and complete[-1][0] == size:
+            node = _node(complete.pop()[1], node)
+            size *= 2
+        complete.append((size, node))
+        root = node
+        for _, left in reversed(complete[:-1]):
+            root = _node(left, root)
+        yield root
 
 
 def inclusion_proof(index: int, leaves: Sequence[str]) -> tuple[str, ...]:
