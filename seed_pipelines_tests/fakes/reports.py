@@ -132,10 +132,8 @@ class FakeReports:
             sealed = self.index.get(key)
             where = (sealed.object_key, sealed.version_id) if sealed else (None, None)
             run = self.control.runs.get(report.seed_run_id)
-            origin = None if run is None else run.origin
-            found.append(
-                LogEntry(report.log_index, report.tenant_id, *key, report.sequence, report.sha256, *where, origin)
-            )
+            entry = LogEntry(report.log_index, report.tenant_id, *key, report.sequence, report.sha256, *where)
+            found.append(replace(entry, origin=run.origin if run else None))
         return tuple(found)
 
     def last_checkpoint(self, environment: str) -> LogCheckpoint | None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from seed_pipelines.domain.digest import merkle_root
 from seed_pipelines.domain.evidence.merkle_proofs import (
     consistency_proof,
+    growing_roots,
     inclusion_proof,
     leaf_hash,
     verify_consistency,
@@ -135,3 +136,9 @@ def test_proofs_of_what_is_not_there_are_not_made() -> None:
     for size in (0, 9):
         with pytest.raises(IndexError):
             consistency_proof(size, LEAVES)
+
+
+def test_growing_roots_are_those_of_every_size() -> None:
+    """Each is the root of the entries so far."""
+    leaves = [leaf_hash(bytes([number])) for number in range(40)]
+    assert list(growing_roots(leaves)) == [merkle_root(leaves[:size]) for size in range(1, 41)]
