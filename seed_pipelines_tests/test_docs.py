@@ -13,6 +13,7 @@ from seed_pipelines import errors
 from seed_pipelines.cli import main
 from seed_pipelines.cli.run import seed_data
 from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.evidence.checklist import CHECKLIST
 from seed_pipelines.errors import SeedError
 from seed_pipelines.orchestration.settings import Settings
 
@@ -20,10 +21,12 @@ ROOT: Final = Path(__file__).parent.parent
 README: Final = ROOT / "README.md"
 PORTUGUESE: Final = ROOT / "docs" / "quickstart.pt-BR.md"
 DEPLOYMENT: Final = ROOT / "docs" / "deployment.md"
+AUDIT: Final = ROOT / "docs" / "audit.md"
 DOCUMENTS: Final = (
     README,
     PORTUGUESE,
     DEPLOYMENT,
+    AUDIT,
     ROOT / "docs" / "api.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
@@ -170,6 +173,14 @@ class TestEntities:
             ]
             for entity in ENTITIES
         ]
+
+
+class TestAudit:
+    def test_every_item_of_the_checklist_is_explained(self) -> None:
+        """In its order."""
+        rows = _rows(_section(AUDIT, "What each item of the checklist means"))
+        listed = [item for row in rows for item in re.findall(r"`(\w+)`", row[0])]
+        assert listed == [item.name for items in CHECKLIST.values() for item in items]
 
 
 class TestExitCodes:
