@@ -46,7 +46,8 @@ def _program() -> dict[str, click.Command]:
 
 
 def _flags(command: click.Command) -> set[str]:
-    return {flag for parameter in command.params if isinstance(parameter, click.Option) for flag in parameter.opts}
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    return {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
 
 
 PROGRAM: Final = _program()

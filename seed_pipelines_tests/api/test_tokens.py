@@ -14,7 +14,6 @@ from seed_pipelines_tests.api.issuers import Issuer
 from seed_pipelines_tests.worlds import OTHER_TENANT
 
 
-
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_the_algorithms_that_are_believed(api: ApiWorld, issuer: Issuer, algorithm: str) -> None:
     assert api.post(token=issuer.token(algorithm)).status_code == 200
@@ -43,7 +42,9 @@ def test_the_algorithms_that_are_believed(api: ApiWorld, issuer: Issuer, algorit
 )
 def test_claims_that_do_not_hold(api: ApiWorld, issuer: Issuer, changes: dict[str, Any]) -> None:
     now = datetime.now(UTC)
-    claims = {name: now + claim if isinstance(claim, timedelta) else claim for name, claim in changes.items()}
+    claims: dict[str, Any] = {
+        name: now + claim if isinstance(claim, timedelta) else claim for name, claim in changes.items()
+    }
     assert_unauthenticated(api, f"Bearer {issuer.token(**claims)}")
 
 

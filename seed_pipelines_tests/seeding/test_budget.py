@@ -179,4 +179,4 @@ def test_the_report_has_the_cost_so_far_and_the_cap(world: World) -> None:
     spent = loaded(session)
     report = check_and_record(session, session.plan.shards[0])
     assert report["budget"] == {"cost_brl": str(spent.cost_brl), "cost_cap_brl": "1.0", "cost_model_version": "v1"}
-    assert report["check_seconds"] == 0
+    assert report["check_seconds"] > 0
