@@ -42,9 +42,7 @@ _RESULTS: Final = {"pass": "[green]verified", "fail": "[red]FAILED", "not_applic
 @click.option("--attempt", type=click.IntRange(min=1), help="Of a run that began several times. Default: the newest.")
 @click.option("--rows", is_flag=True, help="Make the rows anew from the manifest and compare them with the database.")
 @click.option(
-    "--chain/--no-chain",
-    default=True,
-    help="Open every report of the tenant and every head of the log, or this one alone.",
+    "--no-chain", is_flag=True, help="Leave the other reports of the tenant and the older heads of the log alone."
 )
 @claims.ROLES
 @claims.REQUESTED_BY
@@ -55,7 +53,7 @@ def verify_command(
     environment: str | None,
     attempt: int | None,
     rows: bool,
-    chain: bool,
+    no_chain: bool,
     roles: tuple[str, ...],
     requested_by: str,
     as_json: bool,
@@ -71,7 +69,7 @@ def verify_command(
         _require_offline(file, pems, online_only=rows or attempt is not None)
         found = verify_envelope(_bytes(file), Trust(pems=pems))
     else:
-        services, scope = _services(environment), Scope(chain=chain, rows=rows)
+        services, scope = _services(environment), Scope(chain=not no_chain, rows=rows)
         caller = Caller(str(uuid4()), requested_by, roles)
         with services.connections_kept():
             if file.is_file():
