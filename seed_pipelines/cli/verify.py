@@ -142,6 +142,11 @@ def _print_difference(difference: RowDifference, out: Console) -> None:
     table = Table("column", "as the manifest makes it", "in the database", "", title=title, title_justify="left")
     made, stored = difference.made or {}, difference.stored or {}
     for name in {**made, **stored}:
-        sides = (str(side[name]) if name in side else "no row" for side in (made, stored))
+        sides = (_printable(side[name]) if name in side else "no row" for side in (made, stored))
         table.add_row(name, *sides, "differs" if name in difference.columns else "")
     out.print(table, markup=False)
+
+
+def _printable(value: object) -> str:
+    """A value as text; whoever wrote it into the database may not command the terminal."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in str(value))

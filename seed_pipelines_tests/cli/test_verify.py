@@ -1,13 +1,17 @@
 """`seed-data verify` with an envelope and a PEM, and what it refuses to be asked."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from seed_pipelines.cli import main
+from seed_pipelines.cli.verify import _print_difference
 from seed_pipelines.domain.evidence.envelope import LARGEST_ENVELOPE
+from seed_pipelines.seeding.verification.row_difference import RowDifference
 from seed_pipelines_tests.fakes import FakeSigner
 from seed_pipelines_tests.seeding.verification.sealed_runs import flipped, sealed_world
 
@@ -89,3 +93,15 @@ def test_what_cannot_be_asked_is_said(
     assert done.exit_code == 2
     assert problem(done)["code"] == "request_invalid"
     assert words in str(problem(done)["detail"])
+
+
+def test_a_stored_value_cannot_command_the_terminal() -> None:
+    """Escape sequences are shown, and markup is text."""
+    shown = StringIO()
+    row = {"id": "1", "email": "\x1b]0;owned\x07[red]x"}
+    _print_difference(
+        RowDifference("customers", "banking.customer", "1", 0, row | {"email": "a"}, row),
+        Console(file=shown, width=200),
+    )
+    assert "\\x1b]0;owned\\x07[red]x" in shown.getvalue()
+    assert "differs" in shown.getvalue()

@@ -39,7 +39,9 @@ def examine_chain(subject: Subject) -> tuple[Finding, ...]:
 
     def listed() -> str:
         stored.extend(_without_later(subject, list(_stored(subject))))
-        return f"{len(stored)} envelopes are sealed; each name has its number and SHA-256, and no other object is among them."
+        return (
+            f"Sealed envelopes: {len(stored)}; each name has its number and SHA-256, and no other object is among them."
+        )
 
     listing = examined("sealed reports", listed)
     if listing.result == "fail":
@@ -101,9 +103,7 @@ def _agreement(entries: Sequence[LogEntry], stored: Sequence[_Stored]) -> str | 
                 sequence=sequence,
             )
     waiting = len(in_database) - len(in_bucket)
-    return f"It has the same {len(in_database)} reports" + (
-        f", of which {waiting} wait to be sealed." if waiting else "."
-    )
+    return f"The same reports: {len(in_database)}" + (f"; waiting to be sealed: {waiting}." if waiting else ".")
 
 
 def _chain(subject: Subject, stored: Sequence[_Stored]) -> str:

@@ -26,11 +26,7 @@ def examine_log(subject: Subject, *, every_head: bool) -> tuple[Finding, ...]:
         heads.extend(_heads(subject, every_head=every_head))
         if not heads:
             return NotApplicable("No head of the log has been sealed yet.")
-        return (
-            f"{len(heads)} heads of the log are sealed and signed."
-            if every_head
-            else "The newest is sealed and signed."
-        )
+        return f"Sealed and signed: {len(heads)}." if every_head else "The newest is sealed and signed."
 
     signatures = examined("log heads", signed)
     if not heads or signatures.result == "fail":
@@ -98,8 +94,8 @@ def _grown(entries: Sequence[LogEntry], heads: Sequence[Checkpoint]) -> str:
             raise EvidenceInvalid(f"The head over {head.tree_size} reports is older than that over {before.tree_size}.")
         right, before = head.tree_size, head
     waiting = len(envelopes) - heads[-1].tree_size
-    more = f"; {waiting} are not covered by a head yet" if waiting else ""
-    return f"The database's {heads[-1].tree_size} reports have the signed roots, from {heads[0].tree_size} on{more}."
+    more = f"; not covered by a head yet: {waiting}" if waiting else ""
+    return f"The signed roots are those of the database's reports, up to number {heads[-1].tree_size} of the log{more}."
 
 
 def _inclusion(subject: Subject, entries: Sequence[LogEntry], newest: Checkpoint) -> str | NotApplicable:

@@ -102,7 +102,7 @@ def examine_rows(subject: Subject, report: Mapping[str, Any]) -> tuple[tuple[Fin
 def _entity(rows: _Rows, entity: Entity, found: _Leaves, root: str, differences: list[RowDifference]) -> str:
     made, stored = merkle_root(found.made), merkle_root(found.stored)
     if stored == root and made == root:
-        return f"{len(found.stored)} leaves of {BLOCK:,} customers have the reported root {root}."
+        return f"Leaves of {BLOCK:,} customers: {len(found.stored)}; their root is the reported one, {root}."
     if made != root:
         _refuse_derivation(rows, entity, made, root, stored_is_right=stored == root)
     difference = _difference(rows, found)

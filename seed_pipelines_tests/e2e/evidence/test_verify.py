@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
-from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, Finished, Staging, volumetry, write_manifest
+from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, TENANT_B, Finished, Staging, volumetry, write_manifest
 
 pytestmark = pytest.mark.e2e
 
@@ -238,6 +238,21 @@ def test_who_may_not_read_the_tenant_may_not_verify(sealed: Sealed) -> None:
         done = sealed.here(sealed.last)
     assert done.exit_code == 6, done.stdout
     assert done.problem["code"] == "forbidden"
+
+
+def test_a_purged_dataset_is_said_to_be_so(sealed: Sealed) -> None:
+    """By the record of its removal, without which it is a finding."""
+    done = sealed.staging.seed("--json", *OVERRIDE, tenant=TENANT_B)
+    assert done.exit_code == 0, done.stderr
+    purge = ["seed-data", "purge", "--tenant-id", str(TENANT_B), "--environment", "staging", "--yes"]
+    assert sealed.staging.run(*purge).exit_code == 0
+    run = done.outcome["seed_run_id"]
+    purged = sealed.here(run, "--rows")
+    assert purged.exit_code == 0, purged.stderr
+    assert found(purged)["dataset"] == "not_applicable"
+    with sealed.staging.superuser() as connection:
+        connection.execute("DELETE FROM seed.dataset_removal")
+    assert failures(sealed.here(run, "--rows")) == {"dataset"}
 
 
 def test_the_page_for_auditors_runs_as_it_stands(sealed: Sealed, tmp_path: Path) -> None:
