@@ -64,7 +64,7 @@ test: setup .pgbouncer/fetched ## All tests, with the real servers
 
 .PHONY: chaos
 chaos: setup ## Two hundred runs killed, stopped, cut off and robbed of their servers: a night's work
-	SEED_CHAOS_TRIALS=$${SEED_CHAOS_TRIALS:-200} $(BIN)/python -m pytest seed_pipelines_tests/chaos
+	SEED_CHAOS_TRIALS=$${SEED_CHAOS_TRIALS:-200} SEED_CHAOS_SEALINGS=$${SEED_CHAOS_SEALINGS:-1000} $(BIN)/python -m pytest seed_pipelines_tests/chaos
 
 .PHONY: lint
 lint: setup ## Style, types, layers
