@@ -1,5 +1,6 @@
 """`seed_data`: seed one manifest, with the flags and exit codes of the source document."""
 
+import hashlib
 import json
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -18,6 +19,8 @@ from seed_pipelines.cli.outcome import RunOutcome, StepTime, print_outcome, step
 from seed_pipelines.cli.queue_display import QueueDisplay
 from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
 from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.evidence.page import report_page
+from seed_pipelines.domain.evidence.report import report_bytes
 from seed_pipelines.domain.manifest import Manifest, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
 from seed_pipelines.errors import DatabaseUnavailable, Interrupted, SeedError
@@ -32,6 +35,7 @@ from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.outbox import seal_checkpoint, seal_ended
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse
+from seed_pipelines.seeding.rehearsal_report import rehearsal_report
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import Session, ask, give_up, held
 from seed_pipelines.seeding.services import Services
@@ -257,9 +261,14 @@ class _ManifestSource:
 
 
 def _rehearsed(services: Services, request: SeedRequest, directory: Path) -> RunOutcome:
+    began = services.clock()
     rehearsal = ask_to_rehearse(services, request, str(directory))
     if isinstance(rehearsal, Replay):
         return RunOutcome(rehearsal.response, repeated_from=rehearsal.answered_at)
+    report = rehearsal_report(services, request, rehearsal, began, services.clock())
+    written, data = directory / "report.json", report_bytes(report)
+    written.write_bytes(data)
+    written.with_suffix(".html").write_bytes(report_page(report, hashlib.sha256(data).hexdigest(), written.name))
     text = as_text(rehearsal_answer(rehearsal, str(directory)))
     if request.idempotency_key is not None:
         services.control.record_answer(rehearsal.claim, UUID(request.origin), text)

@@ -10,6 +10,7 @@ from seed_pipelines.orchestration import presentation
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.steps import failure
 from seed_pipelines.seeding.rehearsal import rehearse
+from seed_pipelines.seeding.rehearsal_report import rehearsal_report
 from seed_pipelines.seeding.request import SeedRequest
 
 JOB_NAME = "seed_dry_run"
@@ -40,13 +41,15 @@ def dry_run_job(seeding: Seeding) -> dg.JobDefinition:
                 read_manifest=lambda: manifest,
             )
             services = seeding.services(manifest.metadata.environment, context.instance)
+            began = services.clock()
             rehearsal = rehearse(services, request, config.output)
+            report = rehearsal_report(services, request, rehearsal, began, services.clock())
             if not rehearsal.passed:
                 red = sorted({result.name for result in rehearsal.results if not result.passed})
                 raise ChecksFailed(f"Checks failed: {', '.join(red)}.", checks=red)
         except SeedError as error:
             raise failure(context.log, error) from error
-        return dg.Output(None, metadata=presentation.rehearsed(rehearsal))
+        return dg.Output(None, metadata=presentation.rehearsed(rehearsal) | {"report": dg.MetadataValue.json(report)})
 
     @dg.job(
         name=JOB_NAME,
