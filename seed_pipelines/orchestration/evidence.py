@@ -76,15 +76,17 @@ def sealing_sensor(jobs: Sequence[ManifestJob], seeding: Seeding) -> dg.SensorDe
     def seal_reports(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         known = {job.key(EVIDENCE) for job in jobs}
         attempts: list[SealingAttempt] = []
+        away: list[str] = []
         for environment in sorted({job.identity[0] for job in jobs}):
             try:
                 services = seeding.services(environment, context.instance)
                 with services.connections_kept():
                     attempts += _drain(context, services, environment)
             except SeedError as error:
-                context.log.warning("%s: %s", environment, error.detail)
+                away.append(f"{environment}: {error.detail}")
+                context.log.warning("%s", away[-1])
         events = [event for attempt in attempts for event in evidence_presentation.events(attempt, known)]
-        return dg.SensorResult(asset_events=events, skip_reason=evidence_presentation.summary(attempts))
+        return dg.SensorResult(asset_events=events, skip_reason=evidence_presentation.summary(attempts, away))
 
     return seal_reports
 

@@ -100,11 +100,12 @@ def tell(log: Logger, attempt: SealingAttempt) -> None:
     (log.error if attempt.is_overdue else log.warning)(words, report.sequence, report.seed_run_id, problem)
 
 
-def summary(attempts: Sequence[SealingAttempt]) -> str | None:
-    """Why a tick did nothing; None where it sealed something."""
-    done = sum(attempt.evidence is not None for attempt in attempts)
-    if done:
+def summary(attempts: Sequence[SealingAttempt], away: Sequence[str]) -> str | None:
+    """Why a tick did nothing, `away` being what it could not ask; None where it sealed something."""
+    if any(attempt.evidence is not None for attempt in attempts):
         return None
+    if away:
+        return "; ".join(away)
     return f"{len(attempts)} reports could not be sealed: see the log." if attempts else "Every report is sealed."
 
 
