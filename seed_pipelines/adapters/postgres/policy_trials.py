@@ -50,8 +50,10 @@ WHERE polrelid = %(table)s AND EXISTS (
 )
 """
 _MAY: Final = """
-SELECT has_table_privilege(%(table)s::oid, %(privilege)s)
-    OR CASE WHEN %(privilege)s = 'DELETE' THEN false ELSE has_any_column_privilege(%(table)s::oid, %(privilege)s) END
+SELECT privilege FROM unnest(%(privileges)s::text[]) WITH ORDINALITY AS asked (privilege, place)
+WHERE has_table_privilege(%(table)s::oid, privilege)
+    OR CASE WHEN privilege = 'DELETE' THEN false ELSE has_any_column_privilege(%(table)s::oid, privilege) END
+ORDER BY place
 """
 _COMMANDS: Final = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
 SEE_OTHERS: Final = "see rows of another tenant"
@@ -196,35 +198,34 @@ def policy_outcomes(
 ) -> Iterator[Outcome]:
     """The policies' own expressions, evaluated for a row of each tenant, whether or not such a row exists."""
     policies = connection.execute(_POLICIES, {"table": table.oid, "role": None}).fetchall()
-    for privilege, command in _COMMANDS.items():
-        if not _may(connection, table, privilege):
-            continue
+    asked: dict[tuple[str, str], sql.Composed] = {}
+    for privilege in _privileges(connection, table):
+        command = _COMMANDS[privilege]
         relevant = [policy for policy in policies if policy[0] in (command, "*")]
-        expressions = {"let through" if command != "a" else "": 2, "let in" if command in "aw" else "": 3}
+        expressions = {"let through": 2} if command != "a" else {}
+        expressions |= {"let in": 3} if command in "aw" else {}
         for verb, position in expressions.items():
-            passes = verb and _passes(
-                connection, table, tenant_ids, [(policy[1], policy[position]) for policy in relevant]
-            )
-            trial = f"policies for {privilege} asked about a row {whose}"
-            if verb:
-                yield Outcome(trial, f"policies for {privilege}: a row {whose} is {verb}" if passes else "")
+            expected = [(policy[1], policy[position]) for policy in relevant]
+            asked[privilege, verb] = _passing(table, tenant_ids, expected)
+    for (privilege, verb), passes in zip(asked, _are_true(connection, tuple(asked.values())), strict=True):
+        trial = f"policies for {privilege} asked about a row {whose}"
+        yield Outcome(trial, f"policies for {privilege}: a row {whose} is {verb}" if passes else "")
 
 
 def readable_by(connection: Connection, table: SecuredTable, role: str, tenant_id: UUID) -> bool:
     """Whether the policies would let a role read a row of a tenant, whatever tenant the transaction acts for."""
     policies = connection.execute(_POLICIES, {"table": table.oid, "role": role}).fetchall()
     relevant = [(policy[1], policy[2]) for policy in policies if policy[0] in ("r", "*")]
-    return _passes(connection, table, (tenant_id,), relevant)
+    return _is_true(connection, _passing(table, (tenant_id,), relevant))
 
 
-def _passes(
-    connection: Connection, table: SecuredTable, tenant_ids: Sequence[UUID], policies: list[tuple[bool, str | None]]
-) -> bool:
+def _passing(table: SecuredTable, tenant_ids: Sequence[UUID], policies: list[tuple[bool, str | None]]) -> sql.Composed:
+    """The question whether policies, permissive or not and with their expressions, let a row of one of the tenants pass."""
     permissive = [_asked(expression) for is_permissive, expression in policies if is_permissive]
     restrictive = [_asked(expression) for is_permissive, expression in policies if not is_permissive]
     if not permissive:
-        return False
-    query = sql.SQL(
+        return sql.Composed([sql.SQL("SELECT false")])
+    return sql.SQL(
         "SELECT coalesce(bool_or(({}) AND {}), false) FROM (SELECT (jsonb_populate_recordset(NULL::{}, {})).*) AS {}"
     ).format(
         sql.SQL(" OR ").join(permissive),
@@ -233,7 +234,6 @@ def _passes(
         sql.Literal(Jsonb([{"tenant_id": str(tenant_id)} for tenant_id in tenant_ids])),
         sql.Identifier(table.relation),
     )
-    return _is_true(connection, query)
 
 
 def _asked(expression: str | None) -> sql.Composable:
@@ -251,5 +251,24 @@ def _is_true(connection: Connection, query: sql.Composed) -> bool:
         return False
 
 
+def _are_true(connection: Connection, queries: Sequence[sql.Composed]) -> list[bool]:
+    """What `_is_true` says of each query, asked together: each by itself only where one of them fails."""
+    together = sql.SQL("SELECT {}").format(sql.SQL(", ").join(sql.SQL("({})").format(query) for query in queries))
+    try:
+        with connection.transaction(force_rollback=True):
+            row = connection.execute(together).fetchone() or ()
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error:
+        return [_is_true(connection, query) for query in queries]
+    return [answer is True for answer in row]
+
+
+def _privileges(connection: Connection, table: SecuredTable, asked: Sequence[str] = tuple(_COMMANDS)) -> list[str]:
+    """Which of some privileges the login has on the table, or on a column of it."""
+    found = connection.execute(_MAY, {"table": table.oid, "privileges": list(asked)}).fetchall()
+    return [privilege for (privilege,) in found]
+
+
 def _may(connection: Connection, table: SecuredTable, privilege: str) -> bool:
-    return connection.execute(_MAY, {"table": table.oid, "privilege": privilege}).fetchone() == (True,)
+    return _privileges(connection, table, (privilege,)) == [privilege]
