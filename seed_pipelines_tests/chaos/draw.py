@@ -106,8 +106,8 @@ class Trial:
     """Whether that run waits for its turn, rather than be started again and again."""
     seconds: float
     """How long a fault lasts that is mended."""
-    hours: int
-    """How far the clock is moved."""
+    minutes: int
+    """How far the clock is moved: longer than a lease lives, and no further than the clock of the bucket for evidence may be."""
     beside: bool
     """Whether the other tenant is seeded at the same time; only where the fault is the run's own."""
 
@@ -143,7 +143,7 @@ def drawn_trial(seed: int, number: int) -> Trial:
         same_key=draw.random() < 0.5,
         patient=draw.random() < 0.75,
         seconds=draw.uniform(0.1, 2.0),
-        hours=draw.randint(2, 30),
+        minutes=draw.randint(1, 4),
         beside=draw.random() < 0.3 and fault in _OF_THE_RUN,
     )
 

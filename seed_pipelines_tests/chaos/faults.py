@@ -25,7 +25,7 @@ _MEGABYTES: Final = 48
 _LARGEST_FILE: Final = 4096
 _CUTS: Final = 12
 _BETWEEN_CUTS_SECONDS: Final = 0.1
-_HOUR: Final = 3600
+_MINUTE: Final = 60
 
 
 @dataclass(frozen=True)
@@ -158,25 +158,25 @@ def _movable_clock(_staging: Staging, folder: Path) -> Iterator[Mapping[str, str
     yield {"PYTHONPATH": str(_CLOCK), "MOVED_CLOCK_FILE": str(clock)}
 
 
-def _set_clock(scene: Scene, hours: int) -> None:
+def _set_clock(scene: Scene, minutes: int) -> None:
     new = scene.folder / "clock.new"
-    new.write_text(str(hours * _HOUR), encoding="ascii")
+    new.write_text(str(minutes * _MINUTE), encoding="ascii")
     new.replace(scene.folder / "clock")
 
 
 @contextmanager
 def _clock_moved(scene: Scene) -> Iterator[None]:
     """Ahead, and then behind."""
-    _set_clock(scene, scene.trial.hours)
+    _set_clock(scene, scene.trial.minutes)
     scene.ends_within(scene.trial.seconds)
-    _set_clock(scene, -scene.trial.hours)
+    _set_clock(scene, -scene.trial.minutes)
     yield
 
 
 @contextmanager
 def _clock_always_ahead(_staging: Staging, folder: Path) -> Iterator[Mapping[str, str]]:
     with _movable_clock(_staging, folder) as variables:
-        (folder / "clock").write_text(str(7 * _HOUR), encoding="ascii")
+        (folder / "clock").write_text(str(4 * _MINUTE), encoding="ascii")
         yield variables
 
 

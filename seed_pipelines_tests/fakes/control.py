@@ -233,9 +233,11 @@ class FakeControl:
     def finish_run(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> None:
         self.ping()
         run = self.runs[seed_run_id]
-        if run.status != "running":
+        if run.status == "sealing":
             return
         self.keys = {key: value for key, value in self.keys.items() if value[1] != seed_run_id or value[2] is not None}
+        if run.status != "running":
+            return
         self.runs[seed_run_id] = replace(run, status=status, problem=problem, ended_at=STARTED)
 
     def record_shard(self, lease: Lease, shard_key: str, report: Mapping[str, Any]) -> None:

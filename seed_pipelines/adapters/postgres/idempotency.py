@@ -164,9 +164,11 @@ def record_answer(connection: Connection, claim: Claim, origin_id: UUID, respons
 
 
 def free_key(connection: Connection, seed_run_id: UUID) -> None:
-    """Give up the claim of a seed run that ended without an answer."""
+    """Give up the claim of a seed run that ended without an answer; one whose report is to be sealed may still answer."""
     connection.execute(
-        "DELETE FROM seed.idempotency_key WHERE seed_run_id = %s AND completed_at IS NULL", [seed_run_id]
+        "DELETE FROM seed.idempotency_key AS used WHERE seed_run_id = %s AND completed_at IS NULL AND NOT EXISTS"
+        " (SELECT FROM seed.seed_run WHERE seed_run.seed_run_id = used.seed_run_id AND status = 'sealing')",
+        [seed_run_id],
     )
 
 

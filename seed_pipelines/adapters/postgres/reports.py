@@ -262,7 +262,10 @@ class ReportStore:
                 [run.tenant_id, run.environment, run.seed_run_id],
             )
             heard = connection.execute("SELECT FROM seed.lease WHERE seed_run_id = %s", [run.seed_run_id]).rowcount
-            return not heard and end(connection, run.seed_run_id, "aborted", lost.problem())
+            ended = not heard and end(connection, run.seed_run_id, "aborted", lost.problem())
+            if ended:
+                free_key(connection, run.seed_run_id)
+            return ended
 
 
 def _of(statement: LiteralString) -> sql.Composed:

@@ -171,18 +171,18 @@ class SeedRunStore:
     def finish(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None = None) -> bool:
         """End a running seed run without an answer, its key free again; False, and no change, if it had ended before."""
         with self._control.connection() as connection:
-            return end(connection, seed_run_id, status, problem)
+            ended = end(connection, seed_run_id, status, problem)
+            free_key(connection, seed_run_id)
+            return ended
 
 
 def end(connection: Connection, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> bool:
-    """End a running seed run in a transaction of its caller's, its key free again; False if it had ended before."""
+    """End a running seed run in a transaction of its caller's; False if it had ended before."""
     ended = connection.execute(
         "UPDATE seed.seed_run SET status = %s, problem = %s, ended_at = clock_timestamp()"
         " WHERE seed_run_id = %s AND status = 'running'",
         [status, None if problem is None else Jsonb(dict(problem)), seed_run_id],
     )
-    if ended.rowcount:
-        free_key(connection, seed_run_id)
     return ended.rowcount == 1
 
 

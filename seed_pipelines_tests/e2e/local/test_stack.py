@@ -279,7 +279,7 @@ class TestEnvironment:
         assert stat.S_IMODE(local_stack.state_dir.stat().st_mode) & 0o067 == 0
 
     def test_tenants_and_roles_are_registered(self, local_stack: RunningStack) -> None:
-        """The operator has every role, the service is seed-runner alone, for each tenant of the manifests."""
+        """The operator has every role, by login and by token; the service is seed-runner alone; for each tenant."""
         with connect(local_stack, "SEED_CONTROL_DATABASE_URL") as connection:
             found = connection.execute(
                 "SELECT slug, subject, role FROM seed.role_grant JOIN seed.tenant USING (tenant_id) ORDER BY 1, 2, 3"
@@ -292,6 +292,9 @@ class TestEnvironment:
                 ("seed_operator", "seed-read"),
                 ("seed_operator", "seed-runner"),
                 ("seed_service", "seed-runner"),
+                ("token:operator", "seed-admin"),
+                ("token:operator", "seed-read"),
+                ("token:operator", "seed-runner"),
             )
         ]
 
