@@ -24,6 +24,7 @@ def test_each_server_of_the_settings_is_named_with_its_port() -> None:
         dagster_postgres_url="postgresql+psycopg2://dagster@dagster-db/dagster",
         vault_addr="https://vault.internal",
         s3_endpoint_url="http://minio:9000",
+        evidence_endpoint_url="http://worm:9001",
         infrastructure_hosts="rabbitmq:5672, [fd00::1]:443",
     ) == {
         Site("collector", 4318),
@@ -34,6 +35,7 @@ def test_each_server_of_the_settings_is_named_with_its_port() -> None:
         Site("dagster-db", 5432),
         Site("vault.internal", 443),
         Site("minio", 9000),
+        Site("worm", 9001),
         Site("rabbitmq", 5672),
         Site("fd00::1", 443),
     }
