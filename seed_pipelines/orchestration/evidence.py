@@ -17,7 +17,7 @@ from seed_pipelines.orchestration.manifest_jobs import (
 )
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.steps import conclude, seed_step
-from seed_pipelines.seeding.outbox import SealingAttempt, probe, report_ended_runs, seal_checkpoint, seal_waiting
+from seed_pipelines.seeding.outbox import SealingAttempt, probe, report_ended_runs, seal_waiting
 from seed_pipelines.seeding.services import Services
 
 SENSOR: str = "seal_reports"
@@ -100,5 +100,4 @@ def _drain(context: dg.SensorEvaluationContext, services: Services, environment:
     attempts = seal_waiting(services, environment)
     for attempt in attempts:
         evidence_presentation.tell(context.log, attempt)
-    seal_checkpoint(services, environment)
     return attempts

@@ -1,7 +1,7 @@
 """What people see of sealed reports in the Dagster UI, and of those that could not be sealed."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from logging import Logger
 from typing import Any
 
@@ -22,8 +22,16 @@ def sealed(found: SealedReport | None) -> dict[str, Any]:
     """Where a report is sealed, and what it says in short."""
     if found is None:
         return {"what was done": _WAITING}
+    return _shown(found, _content(found.report))
+
+
+def _content(report: Report) -> Mapping[str, Any]:
+    """What a report says."""
+    return read_report(payload_of(report.envelope))
+
+
+def _shown(found: SealedReport, content: Mapping[str, Any]) -> dict[str, Any]:
     report, evidence = found.report, found.evidence
-    content = read_report(payload_of(report.envelope))
     checklist = content["checklist"]
     return {
         "verdict": report.verdict,
@@ -63,7 +71,7 @@ def events(
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """What an attempt of the sensor tells the asset of its report; nothing where the location does not have it."""
     report = attempt.report
-    content = read_report(payload_of(report.envelope))
+    content = _content(report)
     key = dg.AssetKey([report.environment, content["tenant"]["slug"], content["profile"], EVIDENCE])
     if key not in known:
         return
@@ -72,7 +80,7 @@ def events(
         yield dg.AssetMaterialization(
             key,
             description=f"Sealed by the sensor: the report of a run that {_ended(report)}.",
-            metadata=sealed(found),
+            metadata=_shown(found, content),
         )
         yield dg.AssetCheckEvaluation(
             asset_key=key, check_name=SEALED, passed=True, description=_retained(found), metadata={}
@@ -112,7 +120,7 @@ def summary(attempts: Sequence[SealingAttempt], away: Sequence[str]) -> str | No
 def _ended(report: Report) -> str:
     words = {
         "succeeded": "succeeded",
-        "partial": "was for some assets only",
+        "partial": "was for some assets or shards only",
         "failed": "failed",
         "aborted": "was stopped",
     }

@@ -1,5 +1,6 @@
 """What is still to be sealed: runs that ended without a report, reports that wait, and the head of the log."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
@@ -17,6 +18,8 @@ from seed_pipelines.errors import SeedError, WormUnavailable
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.sealing import ENVELOPE_TYPE, compose, seal, signed_envelope
 from seed_pipelines.seeding.services import Services
+
+logger = logging.getLogger(__name__)
 
 _BACKOFF: Final = Backoff(base_seconds=2, jitter_factor=0.2, max_retries=0, max_interval_seconds=300)
 """Between tries, of which there is no end."""
@@ -64,12 +67,17 @@ def seal_ended(services: Services, ended: SeedRun) -> SealingAttempt | None:
 
 
 def seal_waiting(services: Services, environment: str, *, due_only: bool = True) -> tuple[SealingAttempt, ...]:
-    """Try every report of the outbox that is due; what cannot be sealed is tried again, ever later."""
+    """Try every report of the outbox that is due, then the head of the log; what cannot be sealed is tried again, ever later.
+
+    What became of the reports is told whatever becomes of the head.
+    """
     attempts = [
         _try(services, waiting) for waiting in services.evidence.reports.waiting(environment, due_only=due_only)
     ]
-    if any(attempt.evidence for attempt in attempts):
+    try:
         seal_checkpoint(services, environment)
+    except SeedError as error:
+        logger.warning("The head of the log of %s is not sealed yet: %s", environment, error.detail)
     return tuple(attempts)
 
 

@@ -145,22 +145,22 @@ class LeaseStore:
     def release(self, lease: Lease) -> None:
         """Give the lease up once its writers are done; nothing happens if the token is gone already."""
         with self._control.connection() as connection:
-            release(connection, lease)
+            connection.execute(
+                "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND token = %s",
+                [lease.tenant_id, lease.environment, lease.token],
+            )
 
     def release_run(self, tenant_id: UUID, environment: str, seed_run_id: UUID) -> None:
         """Give up whatever lease a seed run holds, once its writers are done; nothing happens if it holds none."""
         with self._control.connection() as connection:
-            connection.execute(
-                "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND seed_run_id = %s",
-                [tenant_id, environment, seed_run_id],
-            )
+            release_run(connection, tenant_id, environment, seed_run_id)
 
 
-def release(connection: Connection, lease: Lease) -> None:
-    """Give a lease up in a transaction of its caller's; nothing happens if the token is gone already."""
+def release_run(connection: Connection, tenant_id: UUID, environment: str, seed_run_id: UUID) -> None:
+    """Give up whatever lease a seed run holds, in a transaction of its caller's; nothing happens if it holds none."""
     connection.execute(
-        "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND token = %s",
-        [lease.tenant_id, lease.environment, lease.token],
+        "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND seed_run_id = %s",
+        [tenant_id, environment, seed_run_id],
     )
 
 

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.idempotency import free_key, store_answer
-from seed_pipelines.adapters.postgres.leases import Lease, hold_token
+from seed_pipelines.adapters.postgres.leases import Lease, hold_token, release_run
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun, end, find_all
 from seed_pipelines.domain.evidence.chain import START, ChainHead
 from seed_pipelines.errors import LeaseLost
@@ -190,10 +190,7 @@ class ReportStore:
         Its lease is given back with it, all or nothing; False if somebody else recorded it before.
         """
         with self._control.connection() as connection:
-            connection.execute(
-                "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND seed_run_id = %s",
-                [report.tenant_id, report.environment, report.seed_run_id],
-            )
+            release_run(connection, report.tenant_id, report.environment, report.seed_run_id)
             taken = connection.execute(_of("DELETE FROM seed.sealing WHERE {}"), report.identity).rowcount
             if not taken:
                 return False
