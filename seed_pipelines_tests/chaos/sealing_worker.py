@@ -16,16 +16,13 @@ from dagster import DagsterInstance
 from seed_pipelines.errors import SeedError
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.checking import diagnose
 from seed_pipelines.seeding.doctor import Diagnosis
-from seed_pipelines.seeding.generation import generate
-from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.outbox import report_ended_runs, seal_waiting
-from seed_pipelines.seeding.reporting import check_and_record
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.sealing import finish
-from seed_pipelines.seeding.seed_run import Session, abandon, enter, held
+from seed_pipelines.seeding.seed_run import abandon, enter, held
 from seed_pipelines.seeding.services import Services
+from seed_pipelines_tests.e2e.seeding.in_process import seed_shards
 
 _PAUSE_SECONDS = 0.2
 _FAILING_SHARE = 0.2
@@ -48,22 +45,13 @@ def run_for_ever(services: Services, seeding: SeedingFromSettings, manifest: Pat
         try:
             session = enter(services, request)
             with held(session):
-                diagnosis = diagnosis or diagnose(session)
-                _work(session, diagnosis, fails=drawn.random() < _FAILING_SHARE)
+                diagnosis = seed_shards(session, diagnosis)
+                if drawn.random() < _FAILING_SHARE:
+                    abandon(session, RuntimeError("drawn to fail"))
+                else:
+                    finish(session)
         except SeedError:
             time.sleep(_PAUSE_SECONDS)  # somebody else is at work, or a server is away
-
-
-def _work(session: Session, diagnosis: Diagnosis, *, fails: bool) -> None:
-    for shard in session.plan.shards:
-        for entity in session.plan.entities_of(shard):
-            generate(session, entity, shard)
-        load(session, shard)
-        check_and_record(session, shard, diagnosis)
-    if fails:
-        abandon(session, RuntimeError("drawn to fail"))
-    else:
-        finish(session)
 
 
 def seal_for_ever(services: Services) -> None:

@@ -24,6 +24,7 @@ from seed_pipelines.seeding.seed_run import ask, held
 from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR
 from seed_pipelines_tests.e2e.postgres.lease_history import events, recorded, violations
+from seed_pipelines_tests.e2e.seeding.in_process import seed_shards
 from seed_pipelines_tests.e2e.seeding.staging import (
     OVERRIDE,
     STAGING_MANIFEST,
@@ -66,6 +67,7 @@ def in_process(services: Services, manifest: Manifest) -> str:
         if isinstance(session, Replay):
             return "repeated"
         with held(session):
+            seed_shards(session)
             sealing.finish(session)
     except SeedError as refusal:
         return refusal.code
