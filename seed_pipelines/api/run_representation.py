@@ -10,6 +10,9 @@ from seed_pipelines.api.answers import as_json
 from seed_pipelines.orchestration.run_queue import QueuedRun
 from seed_pipelines.seeding.services import ControlDatabase
 
+OVER: Final = ("succeeded", "partial", "failed", "aborted")
+"""The states in which nothing is left to cancel."""
+
 _UNFINISHED: Final = ("running", "sealing")
 
 

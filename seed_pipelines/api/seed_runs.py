@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -14,7 +14,7 @@ from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
 from seed_pipelines.api.admission import Asked, AskedNow, Key
 from seed_pipelines.api.answers import Answer, as_json, problem_answer
 from seed_pipelines.api.bodies import Body, Submitted, acceptable
-from seed_pipelines.api.run_representation import body_of, entity_tag, names_tag, shown
+from seed_pipelines.api.run_representation import OVER, body_of, entity_tag, names_tag, shown
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.errors import (
     IdempotencyConflict,
@@ -23,6 +23,7 @@ from seed_pipelines.errors import (
     PreconditionRequired,
     RequestInvalid,
     RequestMalformed,
+    SeedRunEnded,
     SeedRunUnknown,
     ValidationFailure,
 )
@@ -138,11 +139,13 @@ def _refuse_used_key(asked: Asked, manifest: Manifest, key: str) -> None:
 
 
 def _cancelled(asked: Asked, run_id: str, if_match: str | None) -> Answer:
-    current = _represented(asked, _visible(asked, run_id), 202)
+    seen = _seen(asked, _visible(asked, run_id))
     if if_match is None:
         raise PreconditionRequired("Say in If-Match which state of the run you have seen: its ETag.")
-    if not names_tag(if_match, current.headers["ETag"], weakly=False):
+    if not names_tag(if_match, entity_tag(body_of(seen)), weakly=False):
         raise PreconditionFailed("The run is no longer in that state: look at it again.")
+    if seen["status"] in OVER:  # its last process may still be on its way out
+        raise SeedRunEnded(f"The run is over: {seen['status']}.", run_status=seen["status"])
     asked.services.runs.cancel(run_id)
     return _represented(asked, _visible(asked, run_id), 202)
 
@@ -155,9 +158,13 @@ def _visible(asked: Asked, run_id: str) -> QueuedRun:
     return run
 
 
-def _represented(asked: Asked, run: QueuedRun, status: int) -> Answer:
+def _seen(asked: Asked, run: QueuedRun) -> dict[str, Any]:
     (seen,) = shown([run], asked.realm.control, asked.tenant)
-    body = body_of(seen)
+    return seen
+
+
+def _represented(asked: Asked, run: QueuedRun, status: int) -> Answer:
+    body = body_of(_seen(asked, run))
     headers = {"ETag": entity_tag(body), "Cache-Control": "private, no-cache"}
     return Answer(status, body, headers=headers | ({"Location": f"{_PLACE}/{run.run_id}"} if status == 201 else {}))
 

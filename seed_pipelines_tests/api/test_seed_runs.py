@@ -238,5 +238,14 @@ class TestCancel:
         answer = api.post(f"{RUNS}/{run_id}/cancel", key="stop", If_Match="*")
         assert (answer.status_code, answer.json()["code"]) == (409, "seed_run_ended")
 
+    def test_a_run_whose_seed_run_is_over_cannot_be_cancelled(self, api: ApiWorld) -> None:
+        """Even while its last process is on its way out."""
+        run_id = created(api).json()["id"]
+        api.runs.runs[run_id] = replace(api.runs.runs[run_id], state="running")
+        begun(api, run_id, status="succeeded")
+        answer = api.post(f"{RUNS}/{run_id}/cancel", key="stop", If_Match="*")
+        assert (answer.status_code, answer.json()["code"]) == (409, "seed_run_ended")
+        assert api.get(f"{RUNS}/{run_id}").json()["status"] == "succeeded"
+
     def test_runs_of_others_are_unknown(self, api: ApiWorld) -> None:
         assert api.post(f"{RUNS}/{uuid4()}/cancel", key="stop", If_Match="*").status_code == 404
