@@ -1,5 +1,6 @@
 """A whole world for a seed run, made of fakes: what unit tests of the use cases and of Dagster start from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,8 +17,17 @@ from seed_pipelines.domain.manifest_baseline import minimal_baseline
 from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.services import EvidenceServices, Services
-from seed_pipelines_tests.fakes import FakeControl, FakeEvidenceBucket, FakeKeys, FakeReports, FakeSigner, FakeTables
+from seed_pipelines.seeding.services import EvidenceServices, IntegrationServices, Services
+from seed_pipelines_tests.fakes import (
+    FakeControl,
+    FakeEvidenceBucket,
+    FakeKeys,
+    FakeReports,
+    FakeSigner,
+    FakeStubs,
+    FakeTables,
+)
+from seed_pipelines_tests.fakes.requests import FakeLimits
 
 REFERENCE = datetime(2025, 1, 1, tzinfo=UTC)
 IN_WINDOW = datetime(2025, 6, 1, 2, 0, tzinfo=UTC)
@@ -79,6 +89,17 @@ class World:
         return FakeReports(self.control)
 
     stubs: StubAddresses = field(default_factory=StubAddresses)
+    stub_client: FakeStubs = field(default_factory=FakeStubs)
+    limits: FakeLimits = field(default_factory=FakeLimits)
+    paused: list[float] = field(default_factory=list)
+    """Seconds that somebody waited."""
+    on_pause: Callable[[], object] = lambda: None
+    """What happens meanwhile."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait, in a test's time."""
+        self.paused.append(seconds)
+        self.on_pause()
 
     @property
     def services(self) -> Services:
@@ -99,9 +120,9 @@ class World:
                 deadline_seconds=self.seal_deadline_seconds,
                 git_commit=None,
             ),
+            integrations=IntegrationServices(self.stubs, self.stub_client, self.limits, self.pause),
             lease_ttl_seconds=60,
             holder_finished=self.finished.__contains__,
-            stubs=self.stubs,
         )
 
     def request(self, wanted: Manifest | None = None, *, origin: str = "run-1", **changes: Any) -> SeedRequest:

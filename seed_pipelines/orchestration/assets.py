@@ -13,6 +13,7 @@ from seed_pipelines.orchestration.evidence import evidence_asset
 from seed_pipelines.orchestration.manifest_jobs import (
     DATABASE,
     ENVIRONMENT_TAG,
+    INTEGRATIONS,
     INTEGRITY_REPORT,
     OWNER,
     TENANT_TAG,
@@ -24,6 +25,7 @@ from seed_pipelines.orchestration.steps import seed_step
 from seed_pipelines.seeding import budget
 from seed_pipelines.seeding.budget import Expenses
 from seed_pipelines.seeding.generation import generate
+from seed_pipelines.seeding.integrations import call_stubs, error_budget_warning
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.reporting import shard_report, summarize
 
@@ -31,7 +33,7 @@ AssetDecorator = Callable[[Callable[[dg.AssetExecutionContext], dg.MaterializeRe
 
 
 def manifest_assets(job: ManifestJob, seeding: Seeding) -> list[dg.AssetsDefinition]:
-    """validated_manifest, one asset per entity, database, integrity_report, evidence."""
+    """validated_manifest, one asset per entity, database, integrations where the mode calls them, integrity_report, evidence."""
     upstream, entity_assets = VALIDATED_MANIFEST, []
     for entity in job.plan.entities:
         entity_assets.append(_entity(job, seeding, entity, upstream))
@@ -41,6 +43,7 @@ def manifest_assets(job: ManifestJob, seeding: Seeding) -> list[dg.AssetsDefinit
         _validated_manifest(job, seeding),
         *entity_assets,
         _database(job, seeding, names),
+        *([_integrations(job, seeding)] if job.calls_stubs else []),
         _integrity_report(job, seeding),
         evidence_asset(job, seeding),
     ]
@@ -150,12 +153,38 @@ def _database(job: ManifestJob, seeding: Seeding, entities: Sequence[str]) -> dg
     return database
 
 
+def _integrations(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition:
+    @_asset(
+        job,
+        INTEGRATIONS,
+        {"openapi"},
+        [DATABASE],
+        description=(
+            "What the stubs of the outside systems answered about a sample of what landed: KYC and fraud prevention about "
+            "customers, payments and notifications about their transactions. Within the manifest's rate limit, with its "
+            "backoff, and to stubs only; nothing is called where none has an address."
+        ),
+        metadata=presentation.integrations_definition(job),
+    )
+    def integrations(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with seed_step(context, job, seeding, INTEGRATIONS) as step:
+            for shard in step.shards:
+                used = call_stubs(step.session, shard)
+                warning = error_budget_warning(step.session)
+                if warning is not None:
+                    context.log.warning(warning)
+                context.add_asset_metadata(presentation.called(used, warning), partition_key=shard.key)
+        return dg.MaterializeResult()
+
+    return integrations
+
+
 def _integrity_report(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition:
     @_asset(
         job,
         INTEGRITY_REPORT,
         {"json"},
-        [DATABASE],
+        [DATABASE, *([INTEGRATIONS] if job.calls_stubs else [])],
         description="What was asked for, what landed, and the result of every check, with the digest of the dataset.",
         metadata={},
     )

@@ -1,8 +1,8 @@
-"""Runs that the end of their window kept from going on: each is put to the next window, once.
+"""Runs that cannot go on in their window: each is put to the next one, once.
 
-A step that is refused outside the window says in a tag of its run when the window opens next; a sensor launches the run anew
-then. Only runs that were put into Dagster's queue while the window was open are deferred: whoever launches one outside it, or
-by a command, is told so at once.
+A step that is refused says in a tag of its run when the window opens next; a sensor launches the run anew then. Outside the
+window, only runs that were put into Dagster's queue while it was open are deferred: whoever launches one later, or by a
+command, is told so at once. Runs that a stub went on refusing with 429 are deferred however they were started.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ from dagster._core.storage.tags import (
 )
 
 from seed_pipelines.domain.window import contains, last_opening, next_opening
-from seed_pipelines.errors import OutsideWindow
-from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.errors import OutsideWindow, RateLimited
+from seed_pipelines.orchestration.manifest_jobs import MANIFEST_TAG, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import failed_steps
 from seed_pipelines.orchestration.schedules import stamp
@@ -35,17 +35,24 @@ _WINDOWS_LOOKED_BACK: Final = 3
 """A daemon that was down in the window that a run was put to launches it in one of the next."""
 
 
-def defer(instance: DagsterInstance, run: DagsterRun, job: ManifestJob, now: datetime) -> datetime | None:
+def defer(
+    instance: DagsterInstance, run: DagsterRun, job: ManifestJob, now: datetime, refusal: OutsideWindow | RateLimited
+) -> datetime | None:
     """Put a run that was refused at `now` to the next window; when that opens, None where it is not to be deferred."""
-    record = instance.get_run_record_by_id(run.run_id)
-    queued = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.PIPELINE_ENQUEUED, limit=1).records
-    if record is None or not queued or DEFERRED_FROM in run.tags:
-        return None
-    if not contains(job.manifest.window, record.create_timestamp.astimezone(UTC)):
+    if DEFERRED_FROM in run.tags or (isinstance(refusal, OutsideWindow) and not _waited(instance, run, job)):
         return None
     opening = next_opening(job.manifest.window, now)
     instance.add_run_tags(run.run_id, {DEFERRED_TO: stamp(opening)})
     return opening
+
+
+def _waited(instance: DagsterInstance, run: DagsterRun, job: ManifestJob) -> bool:
+    """Whether a run was in Dagster's queue while the window was open."""
+    record = instance.get_run_record_by_id(run.run_id)
+    queued = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.PIPELINE_ENQUEUED, limit=1).records
+    return (
+        record is not None and bool(queued) and contains(job.manifest.window, record.create_timestamp.astimezone(UTC))
+    )
 
 
 def deferral_sensor(
@@ -59,8 +66,9 @@ def deferral_sensor(
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Launches again, once, what waited in the queue until its off-peak window had closed: those runs failed with "
-            f"outside_window and carry the tag {DEFERRED_TO}. The new run carries {DEFERRED_FROM}."
+            "Launches again, once, what waited in the queue until its off-peak window had closed, or what a stub went on "
+            f"refusing: those runs failed with outside_window or rate_limited and carry the tag {DEFERRED_TO}. The new run "
+            f"carries {DEFERRED_FROM}."
         ),
     )
     def begin_deferred(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
@@ -94,9 +102,12 @@ def _waiting(instance: DagsterInstance, openings: Sequence[str]) -> Iterator[Dag
 
 
 def _request(instance: DagsterInstance, run: DagsterRun, job: ManifestJob) -> dg.RunRequest | None:
-    """What a refused run asked of a manifest's job; None where no step of that manifest was refused for the window."""
+    """What a refused run asked of a manifest's job; None where no step of that very manifest was refused so."""
     refused = failed_steps(instance, run.run_id)
-    if not any(refused.get(job.step_name(step), {}).get("code") == OutsideWindow.code for step in job.steps):
+    codes = {refused.get(job.step_name(step), {}).get("code") for step in job.steps}
+    if not codes & {OutsideWindow.code, RateLimited.code}:
+        return None
+    if run.tags.get(MANIFEST_TAG, job.tags[MANIFEST_TAG]) != job.tags[MANIFEST_TAG]:
         return None
     selected, checks = run.asset_selection, run.asset_check_selection if run.asset_selection else None
     return dg.RunRequest(

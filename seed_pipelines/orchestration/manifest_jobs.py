@@ -7,6 +7,7 @@ from typing import Final
 
 import dagster as dg
 
+from seed_pipelines.domain.integration_calls import CALLING_MODES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.plan import Plan
 from seed_pipelines.orchestration.pools import tenant_pool
@@ -15,6 +16,8 @@ OWNER: Final = "team:seed-data"
 
 TENANT_TAG: Final = "seed/tenant"
 ENVIRONMENT_TAG: Final = "seed/environment"
+MANIFEST_TAG: Final = "seed/manifest"
+"""The beginning of the manifest's hash."""
 IDEMPOTENCY_KEY_TAG: Final = "seed/idempotency-key"
 """Of a run that somebody asked for under a key; others have one of their own."""
 
@@ -22,6 +25,8 @@ VALIDATED_MANIFEST: Final = "validated_manifest"
 DATABASE: Final = "database"
 CHECKS_STEP: Final = "checks"
 """The step that evaluates the checks of the asset `database`."""
+INTEGRATIONS: Final = "integrations"
+"""Of manifests whose mode calls the stubs of the outside systems."""
 INTEGRITY_REPORT: Final = "integrity_report"
 EVIDENCE: Final = "evidence"
 """Of the whole dataset, where all others are of a shard."""
@@ -69,14 +74,20 @@ class ManifestJob:
         return {
             TENANT_TAG: tenant,
             ENVIRONMENT_TAG: environment,
-            "seed/manifest": self.manifest.integrity.manifest_hash[:12],
+            MANIFEST_TAG: self.manifest.integrity.manifest_hash[:12],
         }
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps of a run in order."""
         entities = (entity.name for entity in self.plan.entities)
-        return (VALIDATED_MANIFEST, *entities, DATABASE, CHECKS_STEP, INTEGRITY_REPORT, EVIDENCE)
+        calls = (INTEGRATIONS,) if self.calls_stubs else ()
+        return (VALIDATED_MANIFEST, *entities, DATABASE, CHECKS_STEP, *calls, INTEGRITY_REPORT, EVIDENCE)
+
+    @property
+    def calls_stubs(self) -> bool:
+        """Whether its runs call the stubs of the outside systems."""
+        return self.manifest.mode in CALLING_MODES
 
     def step_name(self, step: str) -> str:
         """One of the steps in Dagster: what it does first, which is what a timeline has room for."""

@@ -10,7 +10,10 @@ from seed_pipelines.adapters.manifest_files import BrokenManifest
 from seed_pipelines.adapters.row_files import RowFile
 from seed_pipelines.domain.digest import BLOCK, merkle_root
 from seed_pipelines.domain.entities import Entity
+from seed_pipelines.domain.integration_calls import sample_size
 from seed_pipelines.domain.plan import Shard
+from seed_pipelines.domain.portfolio import CUSTOMERS
+from seed_pipelines.domain.service_levels import IntegrationUse, measured
 from seed_pipelines.orchestration import metadata_tables
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.seeding.budget import Expenses
@@ -136,6 +139,44 @@ def loaded(session: Session, load: ShardLoad, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "tenant_id": str(session.tenant.tenant_id),
         "fencing token": session.lease.token,
+    }
+
+
+def integrations_definition(job: ManifestJob) -> dict[str, Any]:
+    """What calls are limited to, and measured against."""
+    limit, levels, budget = job.manifest.rate_limit, job.manifest.slo, job.manifest.budget
+    return {
+        "customers in the sample": sample_size(job.plan.rows[CUSTOMERS]),
+        "rate limit": f"{limit.limit} requests in {limit.window_seconds} s, {limit.burst or limit.limit} at once",
+        "error budget": "none" if budget is None else f"{budget.error_budget_pct}% of the requests",
+        "p95 promised (ms)": levels.p95_target_ms,
+        "p99 promised (ms)": levels.p99_target_ms,
+        "throughput promised (requests a second)": levels.throughput_target_rps,
+    }
+
+
+def called(used: Sequence[IntegrationUse], warning: str | None) -> dict[str, Any]:
+    """What the stubs were asked about a shard, and how they answered."""
+    if not any(use.requests for use in used):
+        reason = "no stub has an address" if not used else "none of the shard's customers is in the sample"
+        return {"what was done": f"nothing: {reason}"}
+    levels = measured(used)
+    return {
+        "calls": metadata_tables.table(
+            {
+                "system": use.integration,
+                "requests": use.requests,
+                "failed": use.failed,
+                "answered 429": use.refused,
+                "held back": use.held_back,
+                "decisions": ", ".join(f"{name} {count}" for name, count in sorted(use.outcomes.items())),
+            }
+            for use in used
+        ),
+        **({"p95 (ms)": levels.p95_ms, "p99 (ms)": levels.p99_ms} if levels and levels.p95_ms is not None else {}),
+        "requests per second": levels.throughput_rps if levels and levels.throughput_rps is not None else 0.0,
+        "waited (s)": round(sum(use.waited_seconds for use in used), 3),
+        **({"error budget": warning} if warning else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """The resource through which assets reach the outside systems."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from dagster import DagsterInstance
 
 from seed_pipelines.adapters.evidence.bucket import EvidenceBucket
 from seed_pipelines.adapters.manifest_files import load_file
+from seed_pipelines.adapters.outbound import OutboundClient
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits
 from seed_pipelines.adapters.postgres.report_log import ReportLog
 from seed_pipelines.adapters.postgres.reports import ReportStore
 from seed_pipelines.adapters.postgres.security_proofs import SecurityProofs
@@ -24,7 +27,7 @@ from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.orchestration.runs import is_finished
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.services import EvidenceServices, Services
+from seed_pipelines.seeding.services import EvidenceServices, IntegrationServices, Services
 
 
 class Seeding(Protocol):
@@ -69,8 +72,8 @@ class SeedingFromSettings:
                 deadline_seconds=settings.seal_deadline_seconds,
                 git_commit=settings.git_commit,
             ),
+            integrations=IntegrationServices(settings.stubs, OutboundClient(), PostgresRateLimits(control), time.sleep),
             lease_ttl_seconds=settings.lease_ttl_seconds,
-            stubs=settings.stubs,
             holder_finished=lambda holder: is_finished(instance, holder),
             connections_kept=lambda: _kept(control, target),
         )

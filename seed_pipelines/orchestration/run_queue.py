@@ -26,6 +26,7 @@ from seed_pipelines.orchestration.instance import storage_translated
 from seed_pipelines.orchestration.manifest_jobs import (
     ENVIRONMENT_TAG,
     IDEMPOTENCY_KEY_TAG,
+    MANIFEST_TAG,
     TENANT_TAG,
     ManifestJob,
 )
@@ -163,7 +164,7 @@ def _seen(record: RunRecord) -> QueuedRun | None:
         job=run.job_name,
         tenant=run.tags[TENANT_TAG],
         environment=run.tags[ENVIRONMENT_TAG],
-        manifest=run.tags.get("seed/manifest", ""),
+        manifest=run.tags.get(MANIFEST_TAG, ""),
         idempotency_key=run.tags.get(IDEMPOTENCY_KEY_TAG),
         state=_STATES[run.status],
         created_at=record.create_timestamp.astimezone(UTC),

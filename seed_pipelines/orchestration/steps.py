@@ -11,7 +11,7 @@ import dagster as dg
 
 from seed_pipelines.domain.backoff import delay_seconds
 from seed_pipelines.domain.plan import Shard
-from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, OutsideWindow, SeedError
+from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, OutsideWindow, RateLimited, SeedError
 from seed_pipelines.orchestration.deferral import defer
 from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, IDEMPOTENCY_KEY_TAG, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
@@ -59,7 +59,7 @@ def _entered(context: Context, job: ManifestJob, seeding: Seeding, services: Ser
     except BaseException as error:
         give_up(services, request, job.identity[2], error, keep_lease=shared)
         if isinstance(error, OutsideWindow):
-            _defer(context, job, services)
+            _defer(context, job, services, error)
         if isinstance(error, SeedError):
             raise failure(context.log, error) from error
         raise
@@ -74,6 +74,8 @@ def _entered(context: Context, job: ManifestJob, seeding: Seeding, services: Ser
         _retry_or_abandon(context, session, error)
     except SeedError as error:
         abandon(session, error, keep_lease=shared)
+        if isinstance(error, RateLimited):
+            _defer(context, job, services, error)
         raise failure(context.log, error) from error
     except BaseException as error:
         abandon(session, error, keep_lease=shared)
@@ -91,10 +93,10 @@ def failure(log: Logger, error: SeedError, *, allow_retries: bool = False) -> dg
     return dg.Failure(description=f"{error.title}. {error.detail}", metadata=metadata, allow_retries=allow_retries)
 
 
-def _defer(context: Context, job: ManifestJob, services: Services) -> None:
-    opening = defer(context.instance, context.run, job, services.clock())
+def _defer(context: Context, job: ManifestJob, services: Services, refusal: OutsideWindow | RateLimited) -> None:
+    opening = defer(context.instance, context.run, job, services.clock(), refusal)
     if opening is not None:
-        context.log.warning("The window closed on this run: it is launched anew, once, at %s.", stamp(opening))
+        context.log.warning("%s It is launched anew, once, at %s, by the daemon.", refusal.detail, stamp(opening))
 
 
 def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedRequest:

@@ -5,7 +5,8 @@ from typing import Any
 
 from seed_pipelines.adapters.postgres.reports import LogPosition, Verdict
 from seed_pipelines.domain.dataset import GENERATOR_VERSION
-from seed_pipelines.domain.evidence.facts import Cost, RunFacts, ShardFacts
+from seed_pipelines.domain.evidence.facts import Cost, IntegrationFacts, RateLimitUse, RunFacts, ShardFacts
+from seed_pipelines.domain.service_levels import measured, totals
 from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.reporting import summarize
 from seed_pipelines.seeding.run_record import RunRecord
@@ -16,6 +17,7 @@ def run_facts(record: RunRecord, verdict: Verdict, position: LogPosition) -> Run
     run, plan, services = record.run, record.plan, record.services
     reports = services.control.shard_reports(run.seed_run_id)
     summary = summarize(record)
+    used = totals(services.control.integration_uses(run.seed_run_id))
     read_back = summary.is_complete and all(_was_read_back(reports.get(key, {})) for key in plan.shard_keys)
     return RunFacts(
         operation="seed_run",
@@ -48,6 +50,13 @@ def run_facts(record: RunRecord, verdict: Verdict, position: LogPosition) -> Run
         fencing_token=run.fencing_token,
         earlier_fencing_token=position.earlier_token,
         shards=tuple(_shard(key, report) for key, report in reports.items()),
+        rate_limit_use=tuple(
+            RateLimitUse(use.integration, use.requests, use.held_back, use.waited_seconds) for use in used
+        ),
+        integrations=tuple(
+            IntegrationFacts(use.integration, use.requests, use.failed, use.refused, use.outcomes) for use in used
+        ),
+        measured=measured(used),
         cost=_cost(record),
         problems=() if run.problem is None else (run.problem,),
         checks=tuple(check for report in reports.values() for check in report["checks"]),

@@ -97,7 +97,7 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
         guards.inside_window(manifest, services.clock(), override)
         if override is not None and known is None:
             authorize(control, tenant, request.environment, "override_window", caller)
-    guards.outbound_allowed(manifest, services.stubs)
+    guards.outbound_allowed(manifest, services.integrations.addresses)
     plan = Plan.of(manifest, services.catalogue)
     workload = Workload.of(plan, services.row_files.write_requests)
     guards.within_budget(manifest, workload.cost(cost_model_of(manifest, services.catalogue)))

@@ -10,6 +10,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from seed_pipelines.adapters.evidence.stored_objects import ObjectLock, ObjectVersion, SealedObject
+from seed_pipelines.adapters.outbound import Answer
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
 from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
@@ -31,9 +32,11 @@ from seed_pipelines.domain.duration import PastWork
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.evidence.public_key import PublicKey, Signed
 from seed_pipelines.domain.masking_keys import MaskingKeySource
+from seed_pipelines.domain.outbound import Endpoint
 from seed_pipelines.domain.plan import IdRange
 from seed_pipelines.domain.rate_limit import Decision
-from seed_pipelines.domain.stub_addresses import NO_STUBS, StubAddresses
+from seed_pipelines.domain.service_levels import IntegrationUse
+from seed_pipelines.domain.stub_addresses import StubAddresses
 
 
 class ControlDatabase(Protocol):
@@ -148,6 +151,12 @@ class ControlDatabase(Protocol):
 
     def past_work(self, environment: str) -> Sequence[PastWork]:
         """How long past pieces of work of all tenants took."""
+
+    def record_integrations(self, lease: Lease, uses: Sequence[IntegrationUse]) -> None:
+        """Add to the ledger what a seed run had of the outside systems; LeaseLost."""
+
+    def integration_uses(self, seed_run_id: UUID) -> tuple[IntegrationUse, ...]:
+        """What a seed run had of the outside systems so far."""
 
 
 class RateLimits(Protocol):
@@ -328,6 +337,33 @@ class Signer(Protocol):
         """Every version that may still be verified with, the oldest first, and at least one."""
 
 
+class StubClient(Protocol):
+    """HTTP to the stubs, and to nothing else."""
+
+    def request(
+        self,
+        method: str,
+        endpoint: Endpoint,
+        path: str,
+        *,
+        content: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The answer of any status to a request with `content` as JSON; ExternalCallsBlocked, StubUnavailable."""
+
+
+@dataclass(frozen=True)
+class IntegrationServices:
+    """What calling the outside systems takes."""
+
+    addresses: StubAddresses
+    """Where the stubs are."""
+    client: StubClient
+    limits: RateLimits
+    pause: Callable[[float], None]
+    """Returns after so many seconds."""
+
+
 @dataclass(frozen=True)
 class EvidenceServices:
     """What sealing a report takes."""
@@ -356,10 +392,9 @@ class Services:
     clock: Callable[[], datetime]
     """Now, in UTC."""
     evidence: EvidenceServices
+    integrations: IntegrationServices
     lease_ttl_seconds: float
     holder_finished: Callable[[str], bool]
     """Whether the run or backfill that holds a lease is known to be over."""
     connections_kept: Callable[[], AbstractContextManager[None]] = nullcontext
     """Within it, the databases keep a connection for the next call instead of opening one for each."""
-    stubs: StubAddresses = NO_STUBS
-    """Where the stubs of the outside systems are."""

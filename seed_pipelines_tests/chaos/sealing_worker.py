@@ -22,7 +22,7 @@ from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.sealing import finish
 from seed_pipelines.seeding.seed_run import abandon, enter, held
 from seed_pipelines.seeding.services import Services
-from seed_pipelines_tests.e2e.seeding.in_process import seed_shards
+from seed_pipelines_tests.in_process import seed_shards
 
 _PAUSE_SECONDS = 0.2
 _FAILING_SHARE = 0.2

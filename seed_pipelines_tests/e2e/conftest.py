@@ -22,7 +22,7 @@ PROJECT_DIR = Path(__file__).parents[2]
 EMPTY_EVERYTHING: Final = (
     f"TRUNCATE {', '.join(entity.table for entity in ENTITIES)},"
     " seed.shard_checkpoint, seed.seed_run, seed.shard_report, seed.lease, seed.queue_entry, seed.idempotency_key,"
-    " seed.dataset_removal, seed.budget_entry, seed.rate_limit_cell, seed.sealing, seed.worm_probe"
+    " seed.dataset_removal, seed.budget_entry, seed.rate_limit_cell, seed.integration_use, seed.sealing, seed.worm_probe"
 )
 """Takes away whatever runs leave in a database."""
 

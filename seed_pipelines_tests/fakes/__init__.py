@@ -5,6 +5,7 @@ from seed_pipelines_tests.fakes.evidence_bucket import FakeEvidenceBucket
 from seed_pipelines_tests.fakes.keys import FakeKeys
 from seed_pipelines_tests.fakes.reports import FakeReports
 from seed_pipelines_tests.fakes.signer import FakeSigner
+from seed_pipelines_tests.fakes.stubs import FakeStubs
 from seed_pipelines_tests.fakes.tables import FakeTables
 
-__all__ = ["FakeControl", "FakeEvidenceBucket", "FakeKeys", "FakeReports", "FakeSigner", "FakeTables"]
+__all__ = ["FakeControl", "FakeEvidenceBucket", "FakeKeys", "FakeReports", "FakeSigner", "FakeStubs", "FakeTables"]

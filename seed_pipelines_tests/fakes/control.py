@@ -17,6 +17,7 @@ from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.duration import PastWork
+from seed_pipelines.domain.service_levels import IntegrationUse
 from seed_pipelines.errors import (
     ConcurrencyCap,
     DatabaseUnavailable,
@@ -55,6 +56,7 @@ class FakeControl:
     """When the dataset that a test purged was removed."""
     ledger: dict[UUID, dict[str, BudgetEntry]] = field(default_factory=dict)
     past: list[PastWork] = field(default_factory=list)
+    integrations: dict[UUID, list[IntegrationUse]] = field(default_factory=dict)
     decisions: list[AccessDecision] = field(default_factory=list)
     heartbeats: int = 0
     interrupted_after: str = ""
@@ -268,6 +270,14 @@ class FakeControl:
             raise LeaseLost("Taken over.", token=lease.token)
         self.ledger.setdefault(lease.seed_run_id, {}).setdefault(entry.piece, entry)
         return self.spending(lease.seed_run_id)
+
+    def record_integrations(self, lease: Lease, uses: Sequence[IntegrationUse]) -> None:
+        if self.leases.get((lease.tenant_id, lease.environment)) != lease:
+            raise LeaseLost("Taken over.", token=lease.token)
+        self.integrations.setdefault(lease.seed_run_id, []).extend(uses)
+
+    def integration_uses(self, seed_run_id: UUID) -> tuple[IntegrationUse, ...]:
+        return tuple(self.integrations.get(seed_run_id, ()))
 
     def past_work(self, environment: str) -> Sequence[PastWork]:
         return self.past

@@ -8,10 +8,13 @@ import pytest
 from dagster import DagsterInstance, DagsterRun
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from seed_pipelines.domain.integration_calls import CALLED
+from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.orchestration.code_location import build_definitions
 from seed_pipelines.orchestration.deferral import DEFERRED_FROM, DEFERRED_TO
-from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import INTEGRATIONS, MANIFEST_TAG, ManifestJob
 from seed_pipelines.orchestration.runs import partition_tags
+from seed_pipelines_tests.fakes.stubs import answer
 from seed_pipelines_tests.orchestration.dagster_worlds import FakeSeeding, job_of
 from seed_pipelines_tests.worlds import World, manifest
 
@@ -151,3 +154,75 @@ def test_a_sensor_that_slept_through_the_window_launches_in_the_next(
         run(instance, world, job)
         world.now = launched + timedelta(days=2)
         assert len(requested(instance, world, job)) == 1
+
+
+class TestRefusedByAStub:
+    """A stub that goes on answering 429 ends the run; what it asked for is asked once more, in the next window."""
+
+    @pytest.fixture
+    def job(self, world: World, launched: datetime) -> ManifestJob:
+        """A manifest that calls stubs; its window is open now."""
+        world.stubs = StubAddresses("http://127.0.0.1:4010")
+        world.now = launched
+        wanted = manifest(
+            in_catalogue=world.catalogue,
+            window=window(launched, -1, 2),
+            mode="dr",
+            ttl={"dr_days": 1},
+            budget={"cost_cap_brl": 100, "error_budget_pct": 1},
+            backoff={"base_seconds": 1, "jitter_factor": 0, "max_retries": 1, "max_interval_seconds": 5},
+        )
+        return job_of(world, wanted)
+
+    def test_a_run_of_a_command_is_launched_when_the_next_window_opens(
+        self, world: World, job: ManifestJob, launched: datetime
+    ) -> None:
+        """Once, whatever becomes of it."""
+        world.stub_client.then = lambda _: answer(429)
+        with DagsterInstance.ephemeral() as instance:
+            refused = run(instance, world, job, queued=False, tags=job.tags)
+            assert refused.status is dg.DagsterRunStatus.FAILURE
+            assert refused.tags[DEFERRED_TO] == f"{launched + timedelta(hours=23):%Y-%m-%dT%H:%MZ}"
+            (seed_run,) = world.control.runs.values()
+            assert (seed_run.status, (seed_run.problem or {})["code"]) == ("failed", "rate_limited")
+            assert not world.control.leases
+            assert requested(instance, world, job) == []
+            world.now = launched + timedelta(hours=23, minutes=1)
+            (request,) = requested(instance, world, job)
+            assert request.tags[DEFERRED_FROM] == refused.run_id
+            again = run(instance, world, job, tags={**job.tags, DEFERRED_FROM: refused.run_id})
+            assert again.status is dg.DagsterRunStatus.FAILURE
+            assert DEFERRED_TO not in again.tags
+            assert requested(instance, world, job) == []
+
+    def test_another_manifest_is_not_launched_in_its_place(
+        self, world: World, job: ManifestJob, launched: datetime
+    ) -> None:
+        """A command may have seeded one that was never deployed, or was not any more."""
+        world.stub_client.then = lambda _: answer(429)
+        with DagsterInstance.ephemeral() as instance:
+            run(instance, world, job, queued=False, tags={**job.tags, MANIFEST_TAG: "0" * 12})
+            world.now = launched + timedelta(hours=23, minutes=1)
+            assert requested(instance, world, job) == []
+
+    def test_a_run_whose_stubs_answer_goes_through(self, world: World, job: ManifestJob) -> None:
+        """And says what they were asked."""
+        with DagsterInstance.ephemeral() as instance:
+            done = run(instance, world, job, queued=False)
+            assert done.status is dg.DagsterRunStatus.SUCCESS
+            event = instance.get_latest_materialization_event(job.key(INTEGRATIONS))
+            assert event is not None
+            shown = event.asset_materialization.metadata if event.asset_materialization else {}
+            calls = shown["calls"]
+            assert isinstance(calls, dg.TableMetadataValue)
+            assert [record.data["system"] for record in calls.records] == list(CALLED)
+            assert calls.records[0].data["decisions"] == "APPROVED 10"
+
+    def test_a_run_without_stubs_says_so(self, world: World, job: ManifestJob) -> None:
+        world.stubs = StubAddresses()
+        with DagsterInstance.ephemeral() as instance:
+            assert run(instance, world, job, queued=False).status is dg.DagsterRunStatus.SUCCESS
+            event = instance.get_latest_materialization_event(job.key(INTEGRATIONS))
+            assert event is not None
+            shown = event.asset_materialization.metadata if event.asset_materialization else {}
+            assert shown["what was done"].value == "nothing: no stub has an address"

@@ -13,6 +13,7 @@ from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
 from seed_pipelines.adapters.postgres.dataset_removals import last_removal
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay, answer_of, answered, forget_keys, record_answer
+from seed_pipelines.adapters.postgres.integration_uses import IntegrationUses
 from seed_pipelines.adapters.postgres.isolation.attempt import Examination
 from seed_pipelines.adapters.postgres.isolation.examination import examine_control_login
 from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, LeaseStore, Terms, hold_token
@@ -20,6 +21,7 @@ from seed_pipelines.adapters.postgres.queue import Queue
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory
 from seed_pipelines.domain.duration import PastWork
+from seed_pipelines.domain.service_levels import IntegrationUse
 
 
 class PostgresControl:
@@ -32,6 +34,7 @@ class PostgresControl:
         self._leases = LeaseStore(database, lease_ttl_seconds)
         self._queue = Queue(database)
         self._ledger = BudgetLedger(database)
+        self._integrations = IntegrationUses(database)
         self._decisions = AccessDecisionLog(database)
 
     def ping(self) -> None:
@@ -201,3 +204,11 @@ class PostgresControl:
     def past_work(self, environment: str) -> Sequence[PastWork]:
         """How long past pieces of work of all tenants took."""
         return self._ledger.past_work(environment)
+
+    def record_integrations(self, lease: Lease, uses: Sequence[IntegrationUse]) -> None:
+        """Add to the ledger what a seed run had of the outside systems; LeaseLost."""
+        self._integrations.add(lease, uses)
+
+    def integration_uses(self, seed_run_id: UUID) -> tuple[IntegrationUse, ...]:
+        """What a seed run had of the outside systems so far."""
+        return self._integrations.of_run(seed_run_id)

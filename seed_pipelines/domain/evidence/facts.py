@@ -35,6 +35,19 @@ class RateLimitUse:
 
 
 @dataclass(frozen=True)
+class IntegrationFacts:
+    """What a run had of one of the outside systems."""
+
+    integration: str
+    requests: int
+    failed: int
+    refused: int
+    """Answered with 429."""
+    outcomes: Mapping[str, int]
+    """What was decided -> how often."""
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a run has cost, in reais."""
 
@@ -105,6 +118,7 @@ class RunFacts:
     """The newest token of the seed runs of tenant and environment that began before; None if there was none."""
     shards: tuple[ShardFacts, ...] = ()
     rate_limit_use: tuple[RateLimitUse, ...] = ()
+    integrations: tuple[IntegrationFacts, ...] = ()
     cost: Cost | None = None
     """None for a dry run, which pays for nothing."""
     measured: Measurement | None = None

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from seed_pipelines.domain.evidence.checklist import checklist
-from seed_pipelines.domain.evidence.facts import Cost, Measurement, RateLimitUse, RunFacts, ShardFacts
+from seed_pipelines.domain.evidence.facts import Cost, IntegrationFacts, Measurement, RateLimitUse, RunFacts, ShardFacts
 from seed_pipelines.domain.issues import shown
 from seed_pipelines.errors import EvidenceInvalid
 
@@ -75,6 +75,7 @@ def facts_of(report: Mapping[str, Any]) -> RunFacts:
         fencing_token=report["fencing_token"],
         shards=tuple(ShardFacts(s["key"], s["rows"], s["passed"], s["seconds"]) for s in report["shards"]),
         rate_limit_use=tuple(RateLimitUse(**use) for use in report["rate_limit"]["used"]),
+        integrations=tuple(IntegrationFacts(**used) for used in report.get("integrations", ())),
         cost=_cost(report["cost"]),
         measured=_measured(report),
         checks=tuple(report["checks"]),

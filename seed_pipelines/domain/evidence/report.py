@@ -47,6 +47,7 @@ def build_report(facts: RunFacts, after: ChainHead | None) -> dict[str, Any]:
         "shards_planned": len(facts.planned_shards),
         "shards": [asdict(shard) | {"rows": dict(shard.rows)} for shard in facts.shards],
         "rate_limit": _rate_limit(facts),
+        "integrations": [asdict(used) for used in facts.integrations],
         "cost": _cost(facts),
         "error_budget": _error_budget(facts),
         "service_levels": _service_levels(facts),

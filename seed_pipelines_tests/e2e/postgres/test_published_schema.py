@@ -26,6 +26,7 @@ from seed_pipelines.adapters.postgres.report_log import LogCheckpoint, ReportLog
 from seed_pipelines.adapters.postgres.reports import ReportStore
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun, SeedRunStore
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
+from seed_pipelines.domain.service_levels import IntegrationUse
 from seed_pipelines.errors import SeedError
 from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING
 from seed_pipelines_tests.e2e.postgres.conftest import (
@@ -118,6 +119,7 @@ TWINS: Final = (
     ("seed.tenant_grant", ("role_name",)),
     ("seed.queue_entry", ("entry_id",)),
     ("seed.dataset_removal", ("removal_id",)),
+    ("seed.integration_use", ("entry_id",)),
     ("seed.report", ("seed_run_id", "attempt")),
     ("seed.report", ("environment", "sequence")),
     ("seed.report", ("environment", "log_index")),
@@ -128,6 +130,7 @@ TWINS: Final = (
 FEWEST: Final = {"policies": 35, "row_security": 56, "grants": 108, "keys": 56}
 
 
+_USE: Final = IntegrationUse("kyc", "0000", 3, 1, 1, 2, 0.5, 1.5, (1.5, 2.25), {"APPROVED": 1})
 _PIECE: Final = BudgetEntry("load/0000", "load", "", "0000", 4, 0, 0, Decimal("0.1"), Decimal("0.01"), "v1")
 
 
@@ -219,6 +222,8 @@ class Probe:
             control.charge(lease, _PIECE)
             self._decided(control, run.origin)
         assert control.spending(run.seed_run_id).pieces == {_PIECE.piece}
+        control.record_integrations(lease, [_USE])
+        assert control.integration_uses(run.seed_run_id) == (_USE,)
         assert self._decisions(run.origin) == 1
         rates = PostgresRateLimits(self.control)
         key = RateLimitKey(TENANT_A.tenant_id, ENVIRONMENT, f"probe-{uuid4()}")

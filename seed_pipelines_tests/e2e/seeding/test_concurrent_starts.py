@@ -24,7 +24,6 @@ from seed_pipelines.seeding.seed_run import ask, held
 from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR
 from seed_pipelines_tests.e2e.postgres.lease_history import events, recorded, violations
-from seed_pipelines_tests.e2e.seeding.in_process import seed_shards
 from seed_pipelines_tests.e2e.seeding.staging import (
     OVERRIDE,
     STAGING_MANIFEST,
@@ -34,6 +33,7 @@ from seed_pipelines_tests.e2e.seeding.staging import (
     volumetry,
     write_manifest,
 )
+from seed_pipelines_tests.in_process import seed_shards
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
