@@ -38,6 +38,13 @@ COMMENT ON COLUMN seed.integration_use.fencing_token IS 'The token it was done u
 COMMENT ON COLUMN seed.integration_use.recorded_at IS 'By the clock of the database.';
 CREATE INDEX integration_use_run ON seed.integration_use (seed_run_id);
 
+ALTER TABLE seed.budget_entry
+    DROP CONSTRAINT budget_entry_kind_check,
+    ADD CONSTRAINT budget_entry_kind_check CHECK (kind IN ('masking_keys', 'generate', 'load', 'call'));
+COMMENT ON COLUMN seed.budget_entry.kind IS
+    'masking_keys (asked for), generate (an entity of a shard, into a Parquet file), load (a shard, into its tables) or call (stubs, about a shard).';
+COMMENT ON COLUMN seed.budget_entry.requests IS 'Requests to Vault Transit, to stubs, and those that stored Parquet files in a bucket.';
+
 ALTER TABLE seed.integration_use ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE POLICY control_read ON seed.integration_use FOR SELECT TO seed_control USING (true);

@@ -22,6 +22,7 @@ _WORDS: Final[Mapping[PieceKind, str]] = {
     "masking_keys": "ask Vault Transit for the masking keys",
     "generate": "generate and mask, into Parquet files",
     "load": "load into PostgreSQL",
+    "call": "call the stubs of the outside systems",
 }
 
 
@@ -97,7 +98,7 @@ class Forecast:
         return {
             "vault_transit": self._of_kind("masking_keys").requests,
             "parquet_files": self._of_kind("generate").requests,
-            "application_stubs": 0,
+            "application_stubs": self._of_kind("call").requests,
         }
 
     def _cost(self) -> dict[str, Any]:
@@ -143,7 +144,6 @@ class Forecast:
             pieces = list(self.workload.of_kind(kind))
             cost = sum((self.model.cost(work) for _, work in pieces), Decimal(0))
             table.add_row(words, f"{len(pieces):,}", *_counts(self._of_kind(kind)), str(cost))
-        table.add_row("call the application's stubs: none is called yet", "0", *_counts(Work()), "0")
         table.add_section()
         total = self.workload
         table.add_row("all", f"{len(total.pieces):,}", *_counts(total.total), str(total.cost(self.model)))

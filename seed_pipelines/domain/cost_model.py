@@ -37,7 +37,7 @@ class Work:
     rows: int = 0
     """Rows generated or loaded: one that is generated and then loaded counts twice."""
     requests: int = 0
-    """Requests to Vault and to the bucket of the Parquet files."""
+    """Requests to Vault, to the bucket of the Parquet files and to stubs."""
     bytes_written: int = 0
     """Bytes of Parquet files."""
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from statistics import median
 from typing import Final, Literal
 
-from seed_pipelines.domain.workload import Workload
+from seed_pipelines.domain.workload import PieceKind, Workload
 
-PastKind = Literal["masking_keys", "generate", "load", "check", "remainder"]
+PastKind = PieceKind | Literal["check", "remainder"]
 
 _NEIGHBOURS: Final = 5
 """Past pieces, those nearest in size, whose median rate counts."""

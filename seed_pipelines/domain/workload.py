@@ -10,11 +10,13 @@ from typing import Final, Literal
 
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.cost_model import CostModel, Work
+from seed_pipelines.domain.integration_calls import CALLED, CALLING_MODES, sampled_customers
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.masking import fields_of
 from seed_pipelines.domain.plan import Plan, Shard
+from seed_pipelines.domain.portfolio import CUSTOMERS
 
-PieceKind = Literal["masking_keys", "generate", "load"]
+PieceKind = Literal["masking_keys", "generate", "load", "call"]
 
 WriteRequests = Callable[[int], int]
 """Bytes of a file -> requests that storing it makes."""
@@ -55,7 +57,8 @@ class Workload:
                     )
         for shard in plan.shards:
             found[load_piece(shard)] = Work(rows=shard.total_rows)
-        return cls(found)
+        calls = ((shard, calls_work(plan, shard)) for shard in plan.shards)
+        return cls(found | {call_piece(shard): work for shard, work in calls if work.requests})
 
     @property
     def total(self) -> Work:
@@ -84,6 +87,19 @@ def keys_piece(shard: Shard) -> Piece:
 def load_piece(shard: Shard) -> Piece:
     """Loading a shard."""
     return Piece("load", shard.key)
+
+
+def call_piece(shard: Shard) -> Piece:
+    """Calling the stubs about the customers of a shard."""
+    return Piece("call", shard.key)
+
+
+def calls_work(plan: Plan, shard: Shard) -> Work:
+    """The most requests to stubs that a run makes about a shard if none is repeated; none in modes that call none."""
+    if plan.manifest.mode not in CALLING_MODES:
+        return Work()
+    sampled = sampled_customers(plan.rows[CUSTOMERS], shard.first_customer, shard.end_customer)
+    return Work(requests=len(sampled) * len(CALLED))
 
 
 def keys_work(plan: Plan) -> Work:

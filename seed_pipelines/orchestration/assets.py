@@ -169,11 +169,15 @@ def _integrations(job: ManifestJob, seeding: Seeding) -> dg.AssetsDefinition:
     def integrations(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with seed_step(context, job, seeding, INTEGRATIONS) as step:
             for shard in step.shards:
+                budget.afford_calls(step.session, shard)
                 used = call_stubs(step.session, shard)
+                spent = budget.charge_calls(step.session, shard, sum(use.requests for use in used))
                 warning = error_budget_warning(step.session)
                 if warning is not None:
                     context.log.warning(warning)
-                context.add_asset_metadata(presentation.called(used, warning), partition_key=shard.key)
+                context.add_asset_metadata(
+                    presentation.called(used, warning) | _paid(context, spent), partition_key=shard.key
+                )
         return dg.MaterializeResult()
 
     return integrations

@@ -11,6 +11,8 @@ from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.domain.workload import (
     Piece,
+    call_piece,
+    calls_work,
     cost_model_of,
     generation_work,
     keys_piece,
@@ -84,6 +86,16 @@ def charge_load(session: Session, shard: Shard, loaded: ShardLoad, seconds: floa
     """Charge a shard that was loaded; one that an earlier run had loaded was only verified, and costs nothing."""
     work = Work(rows=shard.total_rows if loaded.by_this_run else 0)
     return _charge(session, load_piece(shard), work, seconds)
+
+
+def afford_calls(session: Session, shard: Shard) -> None:
+    """BudgetExceeded if calling the stubs about a shard costs more than is left."""
+    _afford(session, call_piece(shard), calls_work(session.plan, shard))
+
+
+def charge_calls(session: Session, shard: Shard, requests: int) -> Expenses:
+    """Charge the requests to stubs about a shard, retries too; how long they took stands in a ledger of their own."""
+    return _charge(session, call_piece(shard), Work(requests=requests), 0.0)
 
 
 def _afford(session: Session, piece: Piece, work: Work) -> None:

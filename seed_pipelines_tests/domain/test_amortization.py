@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seed_pipelines.domain.amortization import Book
@@ -41,7 +41,6 @@ def schedule(principal: int, rate: int, term: int, is_sac: bool) -> list[tuple[i
     return parts
 
 
-@settings(deadline=None)
 @given(LOANS)
 def test_schedules_are_those_of_decimal_arithmetic(loans: list[tuple[int, int, int, bool]]) -> None:
     found = book(*loans)
@@ -51,7 +50,6 @@ def test_schedules_are_those_of_decimal_arithmetic(loans: list[tuple[int, int, i
     assert found.sums(amortised).tolist() == [loan[0] for loan in loans]
 
 
-@settings(deadline=None)
 @given(LOANS)
 def test_the_cet_makes_the_installments_worth_the_payout(loans: list[tuple[int, int, int, bool]]) -> None:
     getcontext().prec = 40

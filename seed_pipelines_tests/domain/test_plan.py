@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seed_pipelines.domain.digest import BLOCK
@@ -16,7 +16,6 @@ def plan(customers: int, bank_accounts: int, rows_per_shard: int = 50_000, **cha
     return Plan.of(manifest(customers, bank_accounts, in_catalogue=limits, **changes), limits)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300_000), st.integers(1, 300_000), st.sampled_from([9_000, 50_000, 200_000]))
 def test_shards_tile_the_customers_and_their_ids(customers: int, accounts: int, rows_per_shard: int) -> None:
     accounts = min(accounts, 20 * customers)

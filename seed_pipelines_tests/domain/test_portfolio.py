@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seed_pipelines.domain.dataset import Dataset
@@ -40,7 +40,6 @@ def pairs(found: Portfolio, kind: Kind, first: int, end: int) -> list[tuple[int,
     return list(zip(rows.customers.tolist(), rows.ordinals.tolist(), strict=True))
 
 
-@settings(deadline=None)
 @given(SIZES)
 def test_grandchildren_are_as_many_as_planned_and_hang_on_parents_that_exist(sizes: tuple[int, int, int]) -> None:
     found = portfolio(*sizes)
@@ -52,7 +51,6 @@ def test_grandchildren_are_as_many_as_planned_and_hang_on_parents_that_exist(siz
     assert set(zip(rows.parents.customers.tolist(), rows.parents.ordinals.tolist(), strict=True)) <= loans
 
 
-@settings(deadline=None)
 @given(SIZES, st.data())
 def test_any_range_gives_the_same_rows_as_the_whole(sizes: tuple[int, int, int], data: st.DataObject) -> None:
     found = portfolio(*sizes)
@@ -62,7 +60,6 @@ def test_any_range_gives_the_same_rows_as_the_whole(sizes: tuple[int, int, int],
     assert pairs(found, INSTALLMENTS, first, end) == whole
 
 
-@settings(deadline=None)
 @given(SIZES)
 def test_a_single_row_is_that_of_the_whole(sizes: tuple[int, int, int]) -> None:
     found = portfolio(*sizes)
@@ -74,7 +71,6 @@ def test_a_single_row_is_that_of_the_whole(sizes: tuple[int, int, int]) -> None:
         found.row(INSTALLMENTS, len(whole))
 
 
-@settings(deadline=None)
 @given(SIZES, st.integers(2, 4))
 def test_growing_in_proportion_only_adds_rows(sizes: tuple[int, int, int], factor: int) -> None:
     customers, loans, installments = sizes
@@ -83,7 +79,6 @@ def test_growing_in_proportion_only_adds_rows(sizes: tuple[int, int, int], facto
     assert set(small) <= set(pairs(larger, INSTALLMENTS, 0, customers * factor))
 
 
-@settings(deadline=None)
 @given(SIZES, st.data())
 def test_shares_are_what_hangs_on_each_parent(sizes: tuple[int, int, int], data: st.DataObject) -> None:
     found = portfolio(*sizes)
@@ -94,7 +89,6 @@ def test_shares_are_what_hangs_on_each_parent(sizes: tuple[int, int, int], data:
     assert found.shares(INSTALLMENTS, some).tolist() == [int((counters == one).sum()) for one in some.counters]
 
 
-@settings(deadline=None)
 @given(SIZES, st.integers(2, 4))
 def test_growing_in_proportion_changes_no_parents_share(sizes: tuple[int, int, int], factor: int) -> None:
     small, large = portfolio(*sizes), portfolio(*(size * factor for size in sizes))

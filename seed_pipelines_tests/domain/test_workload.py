@@ -36,6 +36,23 @@ def test_the_pieces_of_a_run() -> None:
     assert len({piece.name for piece in pieces}) == len(pieces) == len(generated) + 3
 
 
+def test_modes_that_call_stubs_do_so_for_each_shard_with_a_sample() -> None:
+    """Four requests for each customer of it; other modes call none."""
+    small = catalogue(rows_per_shard=4_096)
+    called = manifest_of_every_entity(
+        5_000,
+        in_catalogue=small,
+        mode="carga",
+        ttl={"carga_days": 1},
+        budget={"cost_cap_brl": 100, "error_budget_pct": 1},
+    )
+    plan = Plan.of(called, small)
+    pieces = Workload.of(plan, nothing).pieces
+    calls = {piece.shard: work.requests for piece, work in pieces.items() if piece.kind == "call"}
+    assert set(calls) == set(plan.shard_keys)
+    assert sum(calls.values()) == 4 * 50
+
+
 def test_a_run_costs_what_its_pieces_cost() -> None:
     """Each is rounded by itself, as in the ledger; every file of a bucket has its requests."""
     plan = Plan.of(manifest(), catalogue())

@@ -180,3 +180,17 @@ def test_the_report_has_the_cost_so_far_and_the_cap(world: World) -> None:
     report = check_and_record(session, session.plan.shards[0])
     assert report["budget"] == {"cost_brl": str(spent.cost_brl), "cost_cap_brl": "1.0", "cost_model_version": "v1"}
     assert report["check_seconds"] > 0
+
+
+def test_requests_to_stubs_are_paid_for_once(world: World) -> None:
+    """As many as were sent, and once, however often their step is tried; none is begun that the budget does not cover."""
+    calling = {"mode": "dr", "ttl": {"dr_days": 1}, "budget": {"cost_cap_brl": 1, "error_budget_pct": 1}}
+    session = enter(world.services, world.request(manifest(**calling)))
+    (shard,) = session.plan.shards
+    budget.afford_calls(session, shard)
+    before = budget.expenses(session).cost_brl
+    for _ in range(2):
+        spent = budget.charge_calls(session, shard, 41)
+        assert spent.cost_brl - before == world.catalogue.cost_models.model().cost(Work(requests=41))
+    entry = world.control.ledger[session.run.seed_run_id]["call/0000"]
+    assert (entry.kind, entry.requests, entry.rows) == ("call", 41, 0)

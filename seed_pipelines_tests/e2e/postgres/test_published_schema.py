@@ -171,6 +171,7 @@ def twin(
         "text": str,
         "boolean": lambda _: True,
         "jsonb": lambda varied: {"number": varied},
+        "double precision[]": lambda varied: [varied],
         "date": lambda varied: f"200{varied}-01-01",
         "timestamp with time zone": lambda varied: f"200{varied}-01-01",
     }
