@@ -9,9 +9,8 @@ from uuid import UUID
 from psycopg import sql
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
-from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.leases import Lease, hold_token
 from seed_pipelines.domain.duration import PastWork
-from seed_pipelines.errors import LeaseLost
 
 _MOST_PAST_PIECES: Final = 2_000
 _MOST_PAST_RUNS: Final = 20
@@ -96,7 +95,7 @@ class BudgetLedger:
         ).format(names=names, values=values)
         held_by = {"tenant_id": lease.tenant_id, "seed_run_id": lease.seed_run_id, "token": lease.token}
         with self._control.connection() as connection:
-            _hold(connection, lease)
+            hold_token(connection, lease)
             connection.execute(statement, {**asdict(entry), **held_by})
             return _spending(connection, lease.seed_run_id)
 
@@ -109,16 +108,6 @@ class BudgetLedger:
                 for query in (_PAST_PIECES, _PAST_CHECKS, _PAST_REMAINDERS)
                 for kind, entity, rows, seconds, at in connection.execute(query.encode(), wanted)
             ]
-
-
-def _hold(connection: Connection, lease: Lease) -> None:
-    """Keep the lease from being taken over until the transaction ends; LeaseLost if it was."""
-    held = connection.execute(
-        "SELECT FROM seed.lease WHERE tenant_id = %s AND environment = %s AND token = %s FOR KEY SHARE",
-        [lease.tenant_id, lease.environment, lease.token],
-    )
-    if held.rowcount != 1:
-        raise LeaseLost(f"Token {lease.token} does not hold {lease.environment} any more.", token=lease.token)
 
 
 def _spending(connection: Connection, seed_run_id: UUID) -> Spending:
