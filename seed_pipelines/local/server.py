@@ -1,19 +1,23 @@
 """What every server of the stack has: a name, a record of its process, an address and a log."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from seed_pipelines.local.children import Record
 from seed_pipelines.local.paths import StackPaths
 
 
 @dataclass(frozen=True)
-class RecordedServer:
+class RecordedServer(ABC):
     """A server of one stack that listens on a loopback port."""
 
     paths: StackPaths
-    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called."""
 
     @property
     def record(self) -> Record:

@@ -17,7 +17,7 @@ from seed_pipelines.local.manifest_tenants import NamedTenant, named_tenants
 from seed_pipelines.local.paths import StackPaths, write_private
 from seed_pipelines.local.postgres_server import PostgresServer
 from seed_pipelines.local.s3_server import S3Server
-from seed_pipelines.local.stub_server import STUBS, StubServer
+from seed_pipelines.local.stub_server import PORTS, StubServer
 from seed_pipelines.local.vault_server import VaultServer
 
 _LOCK_SECONDS: Final = 120.0
@@ -107,7 +107,7 @@ class LocalStack:
         self.postgres = PostgresServer(paths)
         self.vault = VaultServer(paths)
         self.s3 = S3Server(paths, emulator)
-        self.stubs: tuple[StubServer, ...] = tuple(stub(paths, prism) for stub in STUBS)
+        self.stubs = tuple(StubServer(paths, integration, prism) for integration in PORTS)
 
     @property
     def servers(self) -> tuple[Server, ...]:

@@ -3,16 +3,26 @@
 import os
 import shutil
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 from seed_pipelines.contract_files import contract_file
 from seed_pipelines.domain.stub_addresses import Integration
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.children import Child, serve, start, stop
 from seed_pipelines.local.server import RecordedServer
+
+PORTS: Final[Mapping[Integration, int]] = {
+    "kyc": 4010,
+    "pagamentos": 4011,
+    "notificacoes": 4012,
+    "antifraude": 4013,
+    "financial-calculator": 4014,
+}
+"""Outside system -> where its stub listens, unless somebody else does; in the order in which they are shown."""
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0
@@ -23,11 +33,14 @@ _REQUEST_SECONDS: Final = 5.0
 class StubServer(RecordedServer):
     """The stub of one outside system."""
 
+    integration: Integration
     prism: Path | None = None
     """Prism's command; None if it is not installed."""
-    integration: ClassVar[Integration]
-    port: ClassVar[int]
-    """Where it listens, unless somebody else does."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"stub-{self.integration}"
 
     @property
     def data(self) -> Path:
@@ -47,7 +60,7 @@ class StubServer(RecordedServer):
             what=f"The stub of {self.integration}",
             seconds=_START_SECONDS,
             log=self.log,
-            preferred=self.port,
+            preferred=PORTS[self.integration],
         )
 
     def healthy(self) -> bool:
@@ -84,53 +97,6 @@ class StubServer(RecordedServer):
             port=port,
         )
 
-
-@dataclass(frozen=True)
-class KycStub(StubServer):
-    """What is known about a customer."""
-
-    name: ClassVar[str] = "stub-kyc"
-    integration: ClassVar[Integration] = "kyc"
-    port: ClassVar[int] = 4010
-
-
-@dataclass(frozen=True)
-class PagamentosStub(StubServer):
-    """Payments."""
-
-    name: ClassVar[str] = "stub-pagamentos"
-    integration: ClassVar[Integration] = "pagamentos"
-    port: ClassVar[int] = 4011
-
-
-@dataclass(frozen=True)
-class NotificacoesStub(StubServer):
-    """Words to customers."""
-
-    name: ClassVar[str] = "stub-notificacoes"
-    integration: ClassVar[Integration] = "notificacoes"
-    port: ClassVar[int] = 4012
-
-
-@dataclass(frozen=True)
-class AntifraudeStub(StubServer):
-    """What looks like fraud."""
-
-    name: ClassVar[str] = "stub-antifraude"
-    integration: ClassVar[Integration] = "antifraude"
-    port: ClassVar[int] = 4013
-
-
-@dataclass(frozen=True)
-class FinancialCalculatorStub(StubServer):
-    """What a loan costs."""
-
-    name: ClassVar[str] = "stub-financial-calculator"
-    integration: ClassVar[Integration] = "financial-calculator"
-    port: ClassVar[int] = 4014
-
-
-STUBS: Final = (KycStub, PagamentosStub, NotificacoesStub, AntifraudeStub, FinancialCalculatorStub)
 
 _NOT_INSTALLED: Final = (
     "Prism, which serves the stubs of outside systems, is not installed. Install Node.js 20 or newer and run"

@@ -18,7 +18,7 @@ from seed_pipelines.domain.stub_addresses import BASE_SETTING, INTEGRATIONS, SET
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.stack import LocalStack, Purpose
-from seed_pipelines.local.stub_server import STUBS, find_prism
+from seed_pipelines.local.stub_server import PORTS, find_prism
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack, running_stack
 from seed_pipelines_tests.worlds import manifest
@@ -96,7 +96,7 @@ class TestAnswers:
 class TestServers:
     def test_up_again_changes_nothing(self, stubbed: RunningStack) -> None:
         before = stubbed.stack.status()
-        assert [server.name for server in before.servers][3:] == [stub.name for stub in STUBS]
+        assert [server.name for server in before.servers][3:] == [f"stub-{integration}" for integration in PORTS]
         assert stubbed.stack.up(stubbed.purpose) == before
         assert before.healthy
 
