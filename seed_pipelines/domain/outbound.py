@@ -18,7 +18,7 @@ STUB_PORTS: Final = frozenset({80, 443, *range(4010, 4020)})
 _LONGEST: Final = 2048
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LAST_PORT: Final = 65_535
-_SEGMENT: Final = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:-]+"
+_SEGMENT: Final = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,=:-]+"
 _PATH: Final = rf"(?:/{_SEGMENT})*/?"
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>https?)://"
@@ -27,7 +27,7 @@ _ADDRESS: Final = re.compile(
     rf"(?P<path>{_PATH})",
     re.ASCII,
 )
-_TARGET: Final = re.compile(rf"{_PATH}(?:\?[A-Za-z0-9._~!$&'()*+,;=:/?%-]*)?", re.ASCII)
+_TARGET: Final = re.compile(rf"{_PATH}(?:\?(?:[A-Za-z0-9._~!$&'()*+,=:/?-]|%[0-9A-Fa-f]{{2}})*)?", re.ASCII)
 _OBJECTIONS: Final = (
     (re.compile(r"[^\x21-\x7e]"), "it holds a character that is not printable ASCII"),
     (re.compile(r"\\"), "it holds a backslash"),
@@ -35,6 +35,7 @@ _OBJECTIONS: Final = (
     (re.compile(r"@"), "it holds an @, as credentials do"),
     (re.compile(r"[?#]"), "it holds a query or a fragment"),
     (re.compile(r"%"), "it holds a percent sign"),
+    (re.compile(r";"), "it holds a semicolon, which some servers cut a path at"),
 )
 _LOOPBACK: Final = tuple(ipaddress.ip_network(network) for network in ("127.0.0.0/8", "::1/128"))
 _PRIVATE: Final = tuple(
