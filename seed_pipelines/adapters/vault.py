@@ -72,9 +72,9 @@ class TransitKeys:
             return MappingProxyType({name: keys[name] for name in fields})
 
     def check(self) -> None:
-        """VaultUnavailable unless Vault answers and is unsealed."""
+        """VaultUnavailable unless Vault answers and is unsealed; that needs no token."""
         question = Question("sys", _MOUNT_SETTING, "health", "", capability="read", cure="")
-        health = self._vault.asked(question, lambda: _health(self._vault.connected()))
+        health = self._vault.asked(question, lambda: _health(self._vault.anonymous()))
         if health.get("sealed") is not False:
             raise VaultUnavailable(f"Vault at {self._vault.addr} is sealed. {UNSEAL}", addr=self._vault.addr)
 

@@ -75,6 +75,10 @@ class VaultClient:
             raise VaultUnavailable("No Vault token was given. Set SEED_VAULT_TOKEN_FILE or SEED_VAULT_TOKEN.")
         return hvac.Client(url=self.addr, token=token, timeout=self.timeout)
 
+    def anonymous(self) -> hvac.Client:
+        """A client without a token, for what Vault says to anybody."""
+        return hvac.Client(url=self.addr, token="", timeout=self.timeout)
+
     def asked(self, question: Question, request: Callable[[], T]) -> T:
         """The answer to a request; VaultUnavailable, with what it means for the question, where there is none."""
         retrying = Retrying(

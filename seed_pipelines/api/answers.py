@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from seed_pipelines.domain.stub_addresses import INTEGRATIONS_MEMBER
 from seed_pipelines.errors import (
     DependencyUnavailable,
+    ExternalCallsBlocked,
     Forbidden,
     IdempotencyInProgress,
     OutsideWindow,
@@ -86,6 +88,9 @@ def _shown(error: SeedError) -> SeedError:
     if isinstance(error, DependencyUnavailable | TargetMismatch):
         logger.warning("%s: %s", error.code, error.detail)
         return type(error)(f"{error.title}. Ask again later.")
+    if isinstance(error, ExternalCallsBlocked) and not error.extensions["endpoint"].startswith(INTEGRATIONS_MEMBER):
+        logger.error("%s: %s", error.code, error.detail)
+        return ExternalCallsBlocked(f"{error.title}: an address of this deployment is to be put right by its operator.")
     return error
 
 

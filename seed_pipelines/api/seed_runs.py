@@ -40,7 +40,7 @@ RunId = Annotated[UUID, Path(alias="id")]
 
 @router.post("/seed-runs")
 def create_seed_run(asked: AskedNow, key: Key, source: Body) -> Response:
-    """Put a run of a deployed manifest into the queue, once for a key, if it may begin now."""
+    """Put a run of a deployed manifest into the queue, once for a key, if it may begin now and what it needs answers."""
     submitted = Submitted.of(source)
     claim = asked.claim("seed_run_request", key, submitted.fingerprint, "")
     return _once(asked, claim, lambda: _created(asked, claim, submitted))
@@ -120,6 +120,8 @@ def _created(asked: Asked, claim: Claim, submitted: Submitted) -> Answer:
         return problem_answer(refusal, services.clock)
     _refuse_used_key(asked, manifest, claim.key)
     guards.inside_window(manifest, services.clock(), None)
+    guards.outbound_allowed(manifest, services.stubs)
+    services.servers.ask(services.stubs.endpoints(manifest).values())
     run_id = str(asked.realm.answers.reserved(claim))
     services.runs.submit(manifest, loaded.path, run_id, claim.key)
     return _represented(asked, _visible(asked, run_id), 201)

@@ -1,6 +1,6 @@
 """What the API reaches: the control database of each environment, Dagster's queue, the deployed manifests, the keys of tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ from seed_pipelines.adapters.postgres.request_answers import Given
 from seed_pipelines.api.tokens import TokenVerifier
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.domain.outbound import Endpoint
+from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.orchestration.run_queue import QueuedRun
 from seed_pipelines.seeding.services import ControlDatabase, RateLimits
 
@@ -49,6 +51,13 @@ class Runs(Protocol):
         """DatabaseUnavailable if it does not answer."""
 
 
+class Servers(Protocol):
+    """What a run will need besides the databases."""
+
+    def ask(self, endpoints: Collection[Endpoint]) -> None:
+        """Vault is unsealed and the stubs at these endpoints answer; VaultUnavailable, StubUnavailable."""
+
+
 @dataclass(frozen=True)
 class Realm:
     """One environment."""
@@ -80,6 +89,9 @@ class ApiServices:
     runs: Runs
     deployed: Callable[[Manifest], LoadedManifest | None]
     """The manifest of the same tenant, environment and profile that Dagster's jobs are made of."""
+    stubs: StubAddresses
+    """Where the stubs of the outside systems are."""
+    servers: Servers
     tokens: TokenVerifier
     catalogue: Catalogue
     allowance: Allowance

@@ -10,11 +10,14 @@ from starlette.types import ASGIApp
 
 from seed_pipelines.adapters.identity_provider import IdentityProvider
 from seed_pipelines.adapters.manifest_files import deployed
+from seed_pipelines.adapters.outbound import OutboundClient
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits
 from seed_pipelines.adapters.postgres.request_answers import RequestAnswers
+from seed_pipelines.adapters.vault import TransitKeys
 from seed_pipelines.api.app import create_app
+from seed_pipelines.api.run_servers import RunServers
 from seed_pipelines.api.services import Allowance, ApiServices, Realm
 from seed_pipelines.api.tokens import TokenVerifier
 from seed_pipelines.domain.entities import ENTITIES
@@ -24,6 +27,8 @@ from seed_pipelines.orchestration.run_queue import RunQueue
 from seed_pipelines.orchestration.settings import Settings
 
 _NAME: Final = "seed_pipelines api"
+_PREFLIGHT_SECONDS: Final = 2
+"""For one question to a server that a run will need."""
 
 
 def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
@@ -39,6 +44,8 @@ def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
         environments=environments,
         runs=RunQueue(instance, SeedingFromSettings(settings), settings.catalogue),
         deployed=lambda manifest: deployed(settings.manifests_dir, manifest, settings.catalogue, ENTITIES),
+        stubs=settings.stubs,
+        servers=_servers(settings),
         tokens=_tokens(settings),
         catalogue=settings.catalogue,
         allowance=Allowance(
@@ -54,6 +61,13 @@ def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
 def _realm(database: Database, settings: Settings) -> Realm:
     control = PostgresControl(database, settings.lease_ttl_seconds)
     return Realm(control, RequestAnswers(database), PostgresRateLimits(database))
+
+
+def _servers(settings: Settings) -> RunServers:
+    vault = TransitKeys(
+        settings.vault_addr, settings.read_vault_token, settings.vault_mount, timeout=_PREFLIGHT_SECONDS
+    )
+    return RunServers(vault, OutboundClient(timeout=_PREFLIGHT_SECONDS))
 
 
 def _tokens(settings: Settings) -> TokenVerifier:

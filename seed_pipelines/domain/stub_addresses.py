@@ -18,6 +18,8 @@ SETTINGS: Final[Mapping[Integration, str]] = {
     "notificacoes": "SEED_NOTIFICACOES_URL",
 }
 """Outside system -> the setting with its address; the financial calculator is at the base."""
+INTEGRATIONS_MEMBER: Final = "integrations."
+"""How an address of a manifest is called; one of the deployment is called after its setting."""
 INTEGRATIONS: Final[tuple[Integration, ...]] = (*SETTINGS, "financial-calculator")
 
 
@@ -46,7 +48,7 @@ class StubAddresses:
                 found[integration] = endpoint_of(setting, self.own[integration], self.ports)
             asked = getattr(manifest.integrations, integration, None)
             if asked is not None:
-                found[integration] = endpoint_of(f"integrations.{integration}", asked, self.ports)
+                found[integration] = endpoint_of(f"{INTEGRATIONS_MEMBER}{integration}", asked, self.ports)
         return found
 
 

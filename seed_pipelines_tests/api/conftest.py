@@ -18,9 +18,10 @@ from seed_pipelines.api.tokens import SUBJECT_PREFIX, TokenVerifier
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
+from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines_tests.api.issuers import AUDIENCE, ISSUER, SUBJECT, Issuer
 from seed_pipelines_tests.contracts.responses import check_response
-from seed_pipelines_tests.fakes.requests import FakeAnswers, FakeLimits, FakeRuns
+from seed_pipelines_tests.fakes.requests import FakeAnswers, FakeLimits, FakeRuns, FakeServers
 from seed_pipelines_tests.manifest_examples import example
 from seed_pipelines_tests.worlds import TENANT, World
 
@@ -49,6 +50,7 @@ class ApiWorld:
     answers: FakeAnswers
     limits: FakeLimits
     runs: FakeRuns
+    servers: FakeServers
     folder: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     """What is deployed."""
 
@@ -84,7 +86,7 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
     """An application whose caller is a seed-runner, inside the window, with the example deployed."""
     world.catalogue = Catalogue.packaged()
     world.control.granted_to[SUBJECT_PREFIX + SUBJECT] = frozenset({"seed-runner"})
-    answers, limits, runs = FakeAnswers(), FakeLimits(), FakeRuns()
+    answers, limits, runs, servers = FakeAnswers(), FakeLimits(), FakeRuns(), FakeServers()
     deployed = read_manifest(example(), world.catalogue, ENTITIES)
     folder = {deployed.identity: deployed}
 
@@ -97,10 +99,12 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
         environments=("staging", "perf"),
         runs=runs,
         deployed=found,
+        stubs=StubAddresses(own={"kyc": "http://stub:4010"}),
+        servers=servers,
         tokens=TokenVerifier(Keys(issuer), ISSUER, AUDIENCE),
         catalogue=world.catalogue,
         allowance=Allowance(limit=120, window_seconds=60, burst=120),
         clock=lambda: world.now,
     )
     with TestClient(create_app(services), raise_server_exceptions=False) as client:
-        yield ApiWorld(world, issuer, client, answers, limits, runs, folder)
+        yield ApiWorld(world, issuer, client, answers, limits, runs, servers, folder)

@@ -1,5 +1,6 @@
 """The application as a whole: what it serves is what the contract says, and every refusal is a Problem Details object."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from seed_pipelines.api.answers import problem_answer
 from seed_pipelines.api.app import allowed_methods
 from seed_pipelines.api.reference import rendered
 from seed_pipelines.contract_files import contract_file
+from seed_pipelines.errors import ExternalCallsBlocked
 from seed_pipelines_tests.api.conftest import RUNS, VALIDATE, ApiWorld
 from seed_pipelines_tests.contracts.api_schemas import document
 from seed_pipelines_tests.contracts.responses import LIMITED, resolved
@@ -68,6 +71,18 @@ def test_a_database_that_is_away_is_503(api: ApiWorld) -> None:
     api.world.control.away = True
     answer = api.post()
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+
+
+def test_an_address_of_the_deployment_is_not_told_to_callers() -> None:
+    """It is the operator's to put right; one that the caller's manifest names is the caller's."""
+    blocked = ExternalCallsBlocked(
+        "SEED_KYC_URL leads to inner.example.", endpoint="SEED_KYC_URL", reason="inner.example"
+    )
+    told = json.loads(problem_answer(blocked).body)
+    assert (told["status"], told["code"]) == (503, "external_calls_blocked")
+    assert "inner.example" not in str(told)
+    named = ExternalCallsBlocked("It leads to real.example.", endpoint="integrations.kyc", reason="real.example")
+    assert json.loads(problem_answer(named).body) == named.problem()
 
 
 class TestHealth:

@@ -10,6 +10,10 @@ from httpx2 import Response
 
 from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun
+from seed_pipelines.domain.entities import ENTITIES
+from seed_pipelines.domain.manifest import read_manifest
+from seed_pipelines.domain.outbound import Endpoint
+from seed_pipelines.errors import DependencyUnavailable, StubUnavailable, VaultUnavailable
 from seed_pipelines_tests.api.conftest import RUNS, ApiWorld
 from seed_pipelines_tests.api.issuers import Issuer
 from seed_pipelines_tests.manifest_examples import changed, example, sealed
@@ -37,6 +41,14 @@ def begun(api: ApiWorld, run_id: str, **changes: Any) -> None:
     )
     run = api.world.control.open_run(wanted)
     api.world.control.runs[run.seed_run_id] = replace(run, **changes)
+
+
+def deployed(api: ApiWorld, integrations: dict[str, str]) -> dict[str, Any]:
+    """A manifest with these addresses, which is deployed."""
+    document = sealed(changed(example(), "/integrations", integrations))
+    found = read_manifest(document, api.world.catalogue, ENTITIES)
+    api.folder[found.identity] = found
+    return document
 
 
 class TestCreate:
@@ -126,6 +138,40 @@ class TestCreate:
         assert answer.headers["Retry-After"] == "5"
         api.runs.away = False
         created(api)
+
+    @pytest.mark.parametrize("lacking", [VaultUnavailable, StubUnavailable])
+    def test_a_run_is_not_queued_while_a_server_that_it_needs_is_away(
+        self, api: ApiWorld, lacking: type[DependencyUnavailable]
+    ) -> None:
+        """And the key is free; the answers that were given need none of them."""
+        earlier = created(api, key="earlier")
+        api.servers.lacking = lacking("http://secret-host:8200 is away.")
+        answer = api.post(RUNS)
+        assert (answer.status_code, answer.json()["code"]) == (503, lacking.code)
+        assert (answer.headers["Retry-After"], answer.headers["Content-Type"]) == ("5", "application/problem+json")
+        assert "secret-host" not in answer.text
+        assert len(api.runs.runs) == 1
+        assert created(api, key="earlier").content == earlier.content
+        assert api.post(key="another").status_code == 200
+        assert api.get(RUNS).status_code == 200
+        api.servers.lacking = None
+        created(api)
+        assert len(api.runs.runs) == 2
+
+    def test_the_stubs_that_are_asked_are_those_of_the_manifest_and_the_deployment(self, api: ApiWorld) -> None:
+        answer = api.post(RUNS, body=deployed(api, {"pagamentos": "http://localhost:4011"}))
+        assert answer.status_code == 201
+        assert api.servers.asked == [(Endpoint("http", "stub", 4010, ""), Endpoint("http", "localhost", 4011, ""))]
+
+    def test_a_manifest_that_leads_outside_is_refused_before_anybody_is_asked(self, api: ApiWorld) -> None:
+        """The refusal says which member; it is not kept."""
+        answer = api.post(RUNS, body=deployed(api, {"pagamentos": "https://api.pagamentos.example"}))
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (503, "external_calls_blocked")
+        assert problem["endpoint"] == "integrations.pagamentos"
+        assert api.runs.runs == {}
+        assert api.servers.asked == []
+        assert api.answers.answers == {}
 
 
 class TestRead:

@@ -1,7 +1,7 @@
 """What the API reaches, in memory."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,15 @@ from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.rate_limits import RateLimitKey
 from seed_pipelines.adapters.postgres.request_answers import Given
 from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.domain.outbound import Endpoint
 from seed_pipelines.domain.rate_limit import Decision
-from seed_pipelines.errors import DatabaseUnavailable, IdempotencyConflict, SeedRunEnded, SeedRunUnknown
+from seed_pipelines.errors import (
+    DatabaseUnavailable,
+    DependencyUnavailable,
+    IdempotencyConflict,
+    SeedRunEnded,
+    SeedRunUnknown,
+)
 from seed_pipelines.orchestration.run_queue import QueuedRun
 
 
@@ -103,3 +110,16 @@ class FakeRuns:
     def ping(self) -> None:
         if self.away:
             raise DatabaseUnavailable("postgresql://dagster@secret-host is away.")
+
+
+@dataclass
+class FakeServers:
+    """Vault and the stubs, which answer until the test says what they lack."""
+
+    lacking: DependencyUnavailable | None = None
+    asked: list[Collection[Endpoint]] = field(default_factory=list)
+
+    def ask(self, endpoints: Collection[Endpoint]) -> None:
+        self.asked.append(tuple(endpoints))
+        if self.lacking is not None:
+            raise self.lacking
