@@ -1,6 +1,5 @@
 """`seed-data serve` and `seed-data token`: the HTTP API, and tokens of the local stack for it."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Final, get_args
@@ -14,11 +13,6 @@ from seed_pipelines.local.environment import DEFAULT_STATE_DIR, use_local_stack
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.token_issuer import issue
 
-_HEADER_BYTES: Final = 16_384
-"""Most bytes of a request's line and header fields."""
-_IDLE_SECONDS: Final = 15
-_ENDING_SECONDS: Final = 30
-
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
@@ -30,32 +24,18 @@ def serve_command(host: str, port: int) -> None:
     """
     use_local_stack(subject="service")
     # Dagster takes seconds to import, and a token needs none of it.
-    import uvicorn  # noqa: PLC0415
-
+    from seed_pipelines.api.server import serve  # noqa: PLC0415
     from seed_pipelines.api.wiring import app_of  # noqa: PLC0415
     from seed_pipelines.orchestration.instance import dagster_instance  # noqa: PLC0415
     from seed_pipelines.orchestration.settings import Settings  # noqa: PLC0415
 
     with dagster_instance() as instance:
-        config = uvicorn.Config(
-            app_of(Settings(), instance),
-            host=host,
-            port=port,
-            server_header=False,
-            proxy_headers=False,
-            http="h11",
-            h11_max_incomplete_event_size=_HEADER_BYTES,
-            timeout_keep_alive=_IDLE_SECONDS,
-            timeout_graceful_shutdown=_ENDING_SECONDS,
-        )
+        app = app_of(Settings(), instance)
         click.echo(
             f"API:        http://{host}:{port}/api/v1\nReference:  http://{host}:{port}/docs\nEnd it:     Ctrl-C"
         )
         sys.stdout.flush()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # uvicorn raises a signal that it has obeyed once more, for whoever had a handler before it.
-            signal.signal(number, lambda *_: None)
-        uvicorn.Server(config).run()
+        serve(app, host, port)
         click.echo("The API is down.")
 
 

@@ -1,25 +1,29 @@
-"""The API as it is served: a process of its own, asked over HTTP."""
+"""The API as it is served, on a stack with a deployed manifest: a process of its own, asked over HTTP."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_DNS, UUID, uuid4, uuid5
 
 import httpx2
+import yaml
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from seed_pipelines.local.children import free_port
 from seed_pipelines.local.token_issuer import issue
 from seed_pipelines_tests.contracts.responses import check_response
-from seed_pipelines_tests.e2e.conftest import RunningStack
+from seed_pipelines_tests.e2e.conftest import RunningStack, running_stack
+from seed_pipelines_tests.manifest_examples import example, sealed
 
+TENANT_A: Final = uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example")
 VALIDATE: Final = "/api/v1/seed-profiles/validate"
 RUNS: Final = "/api/v1/seed-runs"
 
@@ -31,6 +35,7 @@ class Served:
     """A server, and a caller with a token for one tenant and environment."""
 
     stack: RunningStack
+    process_id: int
     address: str
     client: httpx2.Client
     tenant_id: UUID
@@ -62,22 +67,45 @@ class Served:
         return check_response(self.client.get(path, headers=self.headers(**headers)))
 
 
+def open_now() -> dict[str, Any]:
+    """The example of the quick start, sealed, with a window around now."""
+    now = datetime.now(UTC)
+    begins, ends = now - timedelta(hours=1), now + timedelta(hours=3)
+    return sealed({**example(), "window": {"start_utc": f"{begins:%H:%M}", "end_utc": f"{ends:%H:%M}"}})
+
+
+@contextmanager
+def deployed_stack(manifest: Mapping[str, Any], folder: Path) -> Iterator[RunningStack]:
+    """A stack whose manifests are an empty folder and, in it, that of tenant-a in staging."""
+    (folder / "staging").mkdir(parents=True)
+    (folder / "staging" / "tenant-a.yaml").write_text(yaml.safe_dump(dict(manifest), sort_keys=False), encoding="utf-8")
+    with running_stack(folder) as stack:
+        yield stack
+
+
 @contextmanager
 def served(
-    stack: RunningStack, tenant_id: UUID, tenant: str = "tenant-a", environment: str = "staging", **variables: str
+    stack: RunningStack,
+    tenant_id: UUID,
+    tenant: str = "tenant-a",
+    environment: str = "staging",
+    program: Sequence[str] = (str(Path(sys.executable).with_name("seed-data")), "serve"),
+    **variables: str,
 ) -> Iterator[Served]:
     """Serve the API on a stack as `seed-data serve` does, until SIGTERM, which must end it well."""
     port = free_port(None)
     own = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
-    command = [str(Path(sys.executable).with_name("seed-data")), "serve", "--port", str(port)]
     with subprocess.Popen(
-        command, env={**own, "SEED_STATE_DIR": str(stack.state_dir), **variables}, stderr=subprocess.DEVNULL
+        [*program, "--port", str(port)],
+        env={**own, "SEED_STATE_DIR": str(stack.state_dir), **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         address = f"http://127.0.0.1:{port}"
         with httpx2.Client(base_url=address, timeout=60, trust_env=False) as client:
             try:
                 _await(client)
-                yield Served(stack, address, client, tenant_id, tenant, environment)
+                yield Served(stack, process.pid, address, client, tenant_id, tenant, environment)
             finally:
                 process.send_signal(signal.SIGTERM)
                 ended = process.wait(60)

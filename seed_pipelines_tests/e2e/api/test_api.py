@@ -10,8 +10,7 @@ import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines_tests.contracts.responses import check_response
-from seed_pipelines_tests.e2e.api.conftest import TENANT_A
-from seed_pipelines_tests.e2e.api.server import RUNS, VALIDATE, Served, served
+from seed_pipelines_tests.e2e.api.server import RUNS, TENANT_A, VALIDATE, Served, served
 from seed_pipelines_tests.e2e.conftest import RunningStack
 from seed_pipelines_tests.manifest_examples import changed, sealed
 
