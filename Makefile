@@ -26,7 +26,7 @@ setup: .venv/installed .venv-s3/installed ## Virtual environments with the locke
 	.venv-s3/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-s3-emulator.lock
 	@touch $@
 
-# What serves the stubs of outside systems and checks their contracts; nothing else needs Node.js.
+# What serves the stubs of outside systems, checks their contracts, and shows pages to the tests; nothing else needs Node.js.
 node_modules/installed: package.json package-lock.json .npmrc
 	@command -v npm >/dev/null || { echo "The stubs need Node.js 20 or newer with npm: install it first." >&2; exit 1; }
 	npm ci --no-progress
@@ -58,8 +58,12 @@ ui: setup ## Open the Dagster UI on the local stack (Ctrl-C stops it)
 .pgbouncer/fetched: scripts/fetch_pgbouncer
 	@scripts/fetch_pgbouncer .pgbouncer && touch $@ || true
 
+# What the tests look at pages with: where it cannot be had, they are skipped, and say so.
+.chromium/unpacked: package-lock.json scripts/unpack_chromium
+	@$(MAKE) --no-print-directory node_modules/installed && scripts/unpack_chromium .chromium && touch $@ || true
+
 .PHONY: test
-test: setup .pgbouncer/fetched ## All tests, with the real servers
+test: setup .pgbouncer/fetched .chromium/unpacked ## All tests, with the real servers
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
 
 # What needs a network is fetched first; from then on a packet that is meant to leave fails its test.

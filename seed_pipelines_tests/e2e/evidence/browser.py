@@ -1,34 +1,30 @@
 """Headless Chromium: how a page looks in a window of some width, and what it asked the network for."""
 
-import json
+import base64
+import os
 import shutil
 import struct
-import subprocess
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from seed_pipelines_tests.e2e.evidence.devtools import DevTools
 
 SCALE: Final = 0.125
 """Pixels of a picture for one of the page: enough to see whether something is there, and soon decoded."""
 
-_NARROWEST_WINDOW: Final = 500
-"""Chromium's own; a narrower page is shown in a frame."""
+_UNPACKED: Final = Path(__file__).parents[3] / ".chromium"
 _FLAGS: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-pings"),
-    *("--allow-file-access-from-files", "--host-resolver-rules=MAP * ~NOTFOUND", "--force-color-profile=srgb"),
+    *("--host-resolver-rules=MAP * ~NOTFOUND", "--force-color-profile=srgb"),
 )
-_FRAME: Final = """<!DOCTYPE html><meta charset="utf-8"><style>body {{ margin: 0; overflow: hidden }}
-iframe {{ border: 0; display: block; transform: scale({scale}); transform-origin: 0 0 }}</style>
-<iframe src="{page}" width="{width}" height="{height}"></iframe><script>
-addEventListener("load", () => {{
-  const page = document.querySelector("iframe").contentDocument.documentElement
-  document.title = JSON.stringify({{height: page.scrollHeight, width: page.scrollWidth, text: page.innerText}})
-}})
-</script>
-"""
+_MEASURE: Final = """(() => {
+  const page = document.documentElement
+  return {height: page.scrollHeight, width: page.scrollWidth, text: page.innerText}
+})()"""
 
 
 @dataclass(frozen=True)
@@ -57,8 +53,9 @@ class Picture:
 
 
 def find_chromium() -> str | None:
-    """The program; None if it is not installed."""
-    return shutil.which("chromium")
+    """The program: the one that `make test` unpacks, or else that of the machine; None if there is none."""
+    unpacked = _UNPACKED / "chromium"
+    return str(unpacked) if unpacked.exists() else shutil.which("chromium")
 
 
 class Browser:
@@ -67,45 +64,43 @@ class Browser:
     def __init__(self, program: str, directory: Path) -> None:
         """`directory` is empty and for it alone."""
         self._program, self._directory = program, directory
-        self._net_log = directory / "net-log.json"
+        self._asked: set[str] = set()
 
     def layout(self, page: Path, width: int) -> Layout:
         """How the page is laid out in a width."""
-        frame = self._frame(page, width, 800)
-        title = self._run(frame, "--dump-dom").split("<title>", 1)[1].split("</title>", 1)[0]
-        found = json.loads(title.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+        with self._opened() as tab:
+            self._show(tab, page, width, 800)
+            found = tab.ask("Runtime.evaluate", expression=_MEASURE, returnByValue=True)["result"]["value"]
         return Layout(found["width"], found["height"], found["text"])
 
     def picture(self, page: Path, width: int, height: int) -> Picture:
         """The first `height` pixels of the page in a width, drawn at SCALE."""
-        file = self._directory / "picture.png"
-        across, down = round(width * SCALE), round(height * SCALE)
-        window = f"--window-size={max(across, _NARROWEST_WINDOW)},{down}"
-        self._run(self._frame(page, width, height, SCALE), window, f"--screenshot={file}")
-        whole = decoded(file.read_bytes())
-        return Picture(
-            across, whole.height, tuple(row[: across * whole.channels] for row in whole.rows), whole.channels
-        )
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": SCALE}
+        with self._opened() as tab:
+            self._show(tab, page, width, height)
+            drawn = tab.ask("Page.captureScreenshot", format="png", clip=clip)
+        return decoded(base64.b64decode(drawn["data"]))
 
     def requests(self) -> set[str]:
-        """The addresses that the last page asked for, whatever became of it; not those that the browser itself did."""
-        asked = [event.get("params", {}) for event in json.loads(self._net_log.read_text(encoding="utf-8"))["events"]]
-        return {
-            params["url"] for params in asked if "url" in params and params.get("initiator", "").startswith("file:")
-        }
+        """The addresses that the last page asked for, whatever became of it."""
+        return self._asked
 
-    def _frame(self, page: Path, width: int, height: int, scale: float = 1) -> Path:
-        file = self._directory / "frame.html"
-        file.write_text(_FRAME.format(page=page.as_uri(), width=width, height=height, scale=scale), encoding="utf-8")
-        return file
-
-    def _run(self, page: Path, *flags: str) -> str:
+    def _opened(self) -> DevTools:
         profile = self._directory / "profile"
         shutil.rmtree(profile, ignore_errors=True)
-        command = [self._program, *_FLAGS, f"--user-data-dir={profile}", f"--log-net-log={self._net_log}", *flags]
-        done = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        own = {"LD_LIBRARY_PATH": str(_UNPACKED / "lib"), "FONTCONFIG_FILE": str(_UNPACKED / "fonts.conf")}
+        environ = dict(os.environ) | (own if Path(self._program).parent == _UNPACKED else {})
+        return DevTools([self._program, *_FLAGS, f"--user-data-dir={profile}"], environ)
+
+    def _show(self, tab: DevTools, page: Path, width: int, height: int) -> None:
+        size: dict[str, Any] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        tab.ask("Page.enable")
+        tab.ask("Network.enable")
+        tab.ask("Emulation.setDeviceMetricsOverride", **size)
+        tab.ask("Page.navigate", url=page.as_uri())
+        events = tab.until("Page.loadEventFired")
+        sent = {event["request"]["url"] for name, event in events if name == "Network.requestWillBeSent"}
+        self._asked = sent - {page.as_uri()}
 
 
 def decoded(png: bytes) -> Picture:

@@ -23,7 +23,7 @@ def browser(tmp_path: Path) -> Browser:
     """Chromium."""
     program = find_chromium()
     if program is None:
-        pytest.skip("chromium is not on the PATH, so nobody looks at the pages")
+        pytest.skip("there is no Chromium, so nobody looks at the pages: `make .chromium/unpacked` says why")
     directory = tmp_path / "browser"
     directory.mkdir()
     return Browser(program, directory)
