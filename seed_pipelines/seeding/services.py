@@ -320,8 +320,8 @@ class EvidenceBucket(Protocol):
     def fetch(self, key: str, version_id: str | None = None) -> bytes:
         """The bytes of a version, of the latest without an id."""
 
-    def lock(self, key: str, version_id: str) -> ObjectLock:
-        """The retention of a version."""
+    def lock(self, key: str, version_id: str) -> ObjectLock | None:
+        """The retention of a version; None if it has none."""
 
     def versions(self, prefix: str) -> Iterator[ObjectVersion]:
         """Every version and delete marker of the keys with a prefix, by key, newest first."""

@@ -51,7 +51,7 @@ class FakeEvidenceBucket:
             raise WormUnavailable(f"{key} is not there.")
         return self.objects[key]
 
-    def lock(self, key: str, version_id: str) -> ObjectLock:
+    def lock(self, key: str, version_id: str) -> ObjectLock | None:
         self._answer()
         return ObjectLock(COMPLIANCE, RETAINED)
 

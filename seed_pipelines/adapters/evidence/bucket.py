@@ -76,12 +76,9 @@ class EvidenceBucket:
         """The bytes of a version, of the latest without an id, `max_bytes` of them at most."""
         return self._asked(lambda objects: objects.content(key, version_id, max_bytes))
 
-    def lock(self, key: str, version_id: str) -> ObjectLock:
-        """The retention of a version, which must have one."""
-        found = self._asked(lambda objects: objects.lock(key, version_id))
-        if found is None:
-            raise self._unfit(f"holds version {version_id} of {key} without a retention. It is not sealed.")
-        return found
+    def lock(self, key: str, version_id: str) -> ObjectLock | None:
+        """The retention of a version; None if it has none."""
+        return self._asked(lambda objects: objects.lock(key, version_id))
 
     def versions(self, prefix: str) -> Iterator[ObjectVersion]:
         """Every version and delete marker of the keys with a prefix, by key, newest first."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from seed_pipelines.adapters.evidence.stored_objects import ObjectVersion
 from seed_pipelines.adapters.postgres.report_log import LogEntry
 from seed_pipelines.domain.evidence import log
 from seed_pipelines.domain.evidence.log import Checkpoint
@@ -12,7 +13,7 @@ from seed_pipelines.domain.evidence.object_keys import checkpoints_of
 from seed_pipelines.errors import EvidenceInvalid
 from seed_pipelines.seeding.verification.envelopes import open_signed
 from seed_pipelines.seeding.verification.findings import Finding, NotApplicable, examined
-from seed_pipelines.seeding.verification.sealed_objects import first_version, histories
+from seed_pipelines.seeding.verification.sealed_objects import first_version, histories, require_lock
 from seed_pipelines.seeding.verification.subject import Subject
 
 _NAME: Final = re.compile(r"([0-9]{10,})-([0-9a-f]{64})\.dsse\.json")
@@ -40,21 +41,23 @@ def examine_log(subject: Subject, *, every_head: bool) -> tuple[Finding, ...]:
 
 
 def _heads(subject: Subject, *, every_head: bool) -> Sequence[Checkpoint]:
-    """The heads in the bucket, the smallest first; EvidenceInvalid for one that is not what its name and signature say."""
+    """The locked heads in the bucket, the smallest first; EvidenceInvalid for one that is not what its name and signature say."""
     bucket, prefix = subject.services.evidence.bucket, checkpoints_of(subject.environment)
-    found: dict[str, str] = {}
+    found: dict[str, ObjectVersion] = {}
     for key, history in histories(bucket, prefix).items():
         first = first_version(history)
         if first is None or not _NAME.fullmatch(key.removeprefix(prefix)):
             raise EvidenceInvalid(f"{key} is no head of the log, or none any more: see who wrote or deleted there.")
-        found[key] = first.version_id
+        found[key] = first
     last = subject.services.evidence.log.last_checkpoint(subject.environment)
     if last is not None and last.object_key not in found:
         raise EvidenceInvalid(
             f"The database has a head of the log as {last.object_key}, and the bucket does not hold it."
         )
-    wanted = sorted(found) if every_head else sorted(found)[-1:]
-    return [_head(subject, key.removeprefix(prefix), bucket.fetch(key, found[key])) for key in wanted]
+    wanted = [found[key] for key in (sorted(found) if every_head else sorted(found)[-1:])]
+    for version in wanted:
+        require_lock(bucket, version)
+    return [_head(subject, it.key.removeprefix(prefix), bucket.fetch(it.key, it.version_id)) for it in wanted]
 
 
 def _head(subject: Subject, name: str, data: bytes) -> Checkpoint:

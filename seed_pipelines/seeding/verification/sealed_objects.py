@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from seed_pipelines.adapters.evidence.stored_objects import COMPLIANCE, ObjectVersion
+from seed_pipelines.adapters.evidence.stored_objects import COMPLIANCE, ObjectLock, ObjectVersion
 from seed_pipelines.domain.evidence.object_keys import public_key_object
 from seed_pipelines.domain.evidence.public_key import PublicKey
 from seed_pipelines.domain.retention import Retention
@@ -30,6 +30,24 @@ def histories(bucket: EvidenceBucket, prefix: str) -> Histories:
 def first_version(history: Sequence[ObjectVersion]) -> ObjectVersion | None:
     """The version that whoever sealed it stored; None if there are delete markers alone."""
     return next((version for version in history if not version.is_delete_marker), None)
+
+
+def require_lock(bucket: EvidenceBucket, version: ObjectVersion, least: datetime | None = None) -> ObjectLock:
+    """The lock of a version: in COMPLIANCE, for the time that evidence is kept at least, and until `least`.
+
+    EvidenceInvalid, with `key` and `version_id`, if it has none or a weaker one; WormUnavailable.
+    """
+    until = Retention().until(version.last_modified)
+    until = until if least is None else max(until, least)
+    lock = bucket.lock(version.key, version.version_id)
+    if lock is None or lock.mode != COMPLIANCE or lock.retain_until < until:
+        raise EvidenceInvalid(
+            f"Version {version.version_id} of {version.key} is {f'locked in {lock}' if lock else 'not locked'};"
+            f" it must be in {COMPLIANCE} until {until:%FT%TZ}.",
+            key=version.key,
+            version_id=version.version_id,
+        )
+    return lock
 
 
 def examine_objects(subject: Subject) -> tuple[Finding, ...]:
@@ -59,6 +77,7 @@ def examine_public_key(subject: Subject, key: PublicKey) -> str:
         raise EvidenceInvalid(f"The bucket has no copy of the public key: {name}.")
     if bucket.fetch(name, version.version_id) != key.pem.encode():
         raise EvidenceInvalid(f"The bucket holds another key as {name}, version {version.version_id}.")
+    require_lock(bucket, version)
     return f"{name}, version {version.version_id}."
 
 
@@ -72,7 +91,7 @@ def _unindexed(subject: Subject) -> str | NotApplicable:
         raise EvidenceInvalid(f"The bucket does not hold {key}.", sequence=subject.sequence)
     if bucket.fetch(key, version.version_id) != subject.data:
         raise EvidenceInvalid(f"Version {version.version_id} of {key} holds other bytes.", sequence=subject.sequence)
-    lock = bucket.lock(key, version.version_id)
+    lock = require_lock(bucket, version)
     return f"{key}, version {version.version_id}, {lock}: the database has lost it, the bucket has not."
 
 
@@ -110,15 +129,8 @@ def _retention(
         version = next((it for it in found.get(key, ()) if it.version_id == version_id), None)
         if version is None:
             continue
-        least = Retention().until(version.last_modified)
-        least = max(least, recorded) if key.endswith(ENVELOPE_ENDING) else least
-        lock = subject.services.evidence.bucket.lock(key, version_id)
-        if lock.mode != COMPLIANCE or lock.retain_until < least:
-            raise EvidenceInvalid(
-                f"Version {version_id} of {key} is locked in {lock}; it must be in {COMPLIANCE} until {least:%FT%TZ}.",
-                sequence=subject.sequence,
-            )
-        seen.append(str(lock))
+        least = recorded if key.endswith(ENVELOPE_ENDING) else None
+        seen.append(str(require_lock(subject.services.evidence.bucket, version, least)))
     return f"{' and '.join(dict.fromkeys(seen))}." if seen else NotApplicable("Nothing is there that could be locked.")
 
 

@@ -213,6 +213,28 @@ def test_what_is_put_above_a_sealed_version_is_named(sealed: Sealed) -> None:
     assert sealed.here(sealed.last).exit_code == 0
 
 
+@pytest.mark.parametrize("mode", [None, "GOVERNANCE"])
+def test_a_version_that_can_be_deleted_is_named(sealed: Sealed, mode: str | None) -> None:
+    """The database is made to point at a copy with the right bytes, without a lock or with one that can be lifted."""
+    s3, key = sealed.staging.stack.stack.s3.client(), sealed.object_key
+    until = sealed.row("SELECT retain_until FROM seed.evidence WHERE seed_run_id = {run}", run=sealed.last)
+    pinned = sealed.row("SELECT version_id FROM seed.evidence WHERE seed_run_id = {run}", run=sealed.last)
+    lock = {} if mode is None else {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
+    copy = s3.put_object(Bucket="seed-evidence", Key=key, Body=sealed.envelope, **lock)["VersionId"]
+    point: LiteralString = "UPDATE seed.evidence SET version_id = {version} WHERE seed_run_id = {run}"
+    try:
+        change, undo = (statement(point, version=version, run=sealed.last) for version in (copy, pinned))
+        with sealed.changed(change, undo, table="seed.evidence"):
+            done = sealed.here(sealed.last)
+        assert failures(done) == {"retention"}
+        (finding,) = done.problem["findings"]
+        assert (finding["key"], finding["version_id"]) == (key, copy)
+        assert ("not locked" if mode is None else f"locked in {mode}") in done.problem["detail"]
+    finally:
+        s3.delete_object(Bucket="seed-evidence", Key=key, VersionId=copy, BypassGovernanceRetention=True)
+    assert sealed.here(sealed.last).exit_code == 0
+
+
 def test_an_envelope_and_a_pem_need_nothing_else(sealed: Sealed, tmp_path: Path) -> None:
     """No variables, no servers; a flipped bit is `evidence_invalid`."""
     kept = sealed.envelope

@@ -28,7 +28,7 @@ class OpenBucket(FakeEvidenceBucket):
 
     later: dict[str, list[bytes | None]] = field(default_factory=dict)
     """Key -> what was put above the sealed version, oldest first; None is a delete marker."""
-    locks: dict[str, ObjectLock] = field(default_factory=dict)
+    locks: dict[str, ObjectLock | None] = field(default_factory=dict)
 
     def fetch(self, key: str, version_id: str | None = None) -> bytes:
         if version_id in (None, "v1"):
@@ -37,8 +37,8 @@ class OpenBucket(FakeEvidenceBucket):
         assert body is not None
         return body
 
-    def lock(self, key: str, version_id: str) -> ObjectLock:
-        return self.locks.get(key) or super().lock(key, version_id)
+    def lock(self, key: str, version_id: str) -> ObjectLock | None:
+        return self.locks[key] if key in self.locks else super().lock(key, version_id)
 
     def versions(self, prefix: str) -> Iterator[ObjectVersion]:
         for sealed in super().versions(prefix):

@@ -93,6 +93,20 @@ def weaker_lock(world: SealedWorld, runs: tuple[Report, ...]) -> None:
     world.bucket.locks[world.evidence(runs[1]).object_key] = ObjectLock("GOVERNANCE", RETAINED)
 
 
+def no_lock(world: SealedWorld, runs: tuple[Report, ...]) -> None:
+    world.bucket.locks[world.evidence(runs[1]).page_key] = None
+
+
+def bare_public_key(world: SealedWorld, _: tuple[Report, ...]) -> None:
+    (key,) = (key for key in world.bucket.objects if key.endswith(".pem"))
+    world.bucket.locks[key] = None
+
+
+def weaker_log_head(world: SealedWorld, _: tuple[Report, ...]) -> None:
+    newest = max(key for key in world.bucket.objects if "/log/" in key)
+    world.bucket.locks[newest] = ObjectLock("GOVERNANCE", RETAINED)
+
+
 def shorter_lock(world: SealedWorld, runs: tuple[Report, ...]) -> None:
     world.bucket.locks[world.evidence(runs[1]).page_key] = ObjectLock("COMPLIANCE", RETAINED - timedelta(days=2))
 
@@ -177,6 +191,9 @@ def lost_head(world: SealedWorld, _: tuple[Report, ...]) -> None:
         (deleted_above, {"other versions"}),
         (weaker_lock, {"retention"}),
         (shorter_lock, {"retention"}),
+        (no_lock, {"retention"}),
+        (bare_public_key, {"public key"}),
+        (weaker_log_head, {"log heads"}),
         (other_public_key, {"public key"}),
         (flipped_in_the_database, {"envelope", "sealed envelope"}),
         (verdict_in_the_database, {"record"}),
