@@ -10,7 +10,7 @@ from seed_pipelines.domain.checks import CHECKS
 from seed_pipelines.domain.digest import dataset_digest
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.evidence.chain import START, ChainHead
-from seed_pipelines.domain.evidence.facts import Cost, Measurement, RateLimitUse, RunFacts, ShardFacts
+from seed_pipelines.domain.evidence.facts import Cost, Measurement, RateLimitUse, RunFacts, ShardFacts, StepTiming
 from seed_pipelines.errors import ChecksFailed, Interrupted
 from seed_pipelines_tests.manifest_examples import example, sealed
 
@@ -60,6 +60,12 @@ def succeeded(**changes: Any) -> RunFacts:
         earlier_fencing_token=6,
         shards=tuple(
             ShardFacts(key, {"customers": 50, "bank_accounts": 60}, passed=True, seconds=1.5) for key in SHARDS
+        ),
+        steps=(
+            StepTiming("generate", "customers", 2, 100, 0.25),
+            StepTiming("generate", "bank_accounts", 2, 120, 0.5),
+            StepTiming("load", None, 2, 220, 1.25),
+            StepTiming("check", None, 2, 220, 3.0),
         ),
         cost=Cost(Decimal("0.012345"), "2026-11", {"generate": Decimal("0.01"), "load": Decimal("0.002345")}),
         checks=tuple(checks),
@@ -116,6 +122,7 @@ def rehearsed() -> RunFacts:
         earlier_fencing_token=None,
         cost=None,
         shards=(),
+        steps=(),
         began_in_window=False,
         checks=(*made, check("unique_keys", "all", offending_rows={})),
     )

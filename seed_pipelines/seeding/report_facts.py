@@ -1,15 +1,18 @@
 """The facts of a seed run's report, gathered from what the database has of it."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from seed_pipelines.adapters.postgres.reports import LogPosition, Verdict
 from seed_pipelines.domain.dataset import GENERATOR_VERSION
-from seed_pipelines.domain.evidence.facts import Cost, IntegrationFacts, RateLimitUse, RunFacts, ShardFacts
+from seed_pipelines.domain.evidence.facts import Cost, IntegrationFacts, RateLimitUse, RunFacts, ShardFacts, StepTiming
 from seed_pipelines.domain.service_levels import measured, totals
 from seed_pipelines.seeding.budget import expenses
 from seed_pipelines.seeding.reporting import summarize
 from seed_pipelines.seeding.run_record import RunRecord
+
+_MEASURED: Final = ("generate", "load")
+"""Kinds of work whose time the ledger has."""
 
 
 def run_facts(record: RunRecord, verdict: Verdict, position: LogPosition) -> RunFacts:
@@ -57,6 +60,7 @@ def run_facts(record: RunRecord, verdict: Verdict, position: LogPosition) -> Run
             IntegrationFacts(use.integration, use.requests, use.failed, use.refused, use.outcomes) for use in used
         ),
         measured=measured(used),
+        steps=tuple(_steps(record, reports)),
         cost=_cost(record),
         problems=() if run.problem is None else (run.problem,),
         checks=tuple(check for report in reports.values() for check in report["checks"]),
@@ -70,6 +74,16 @@ def _was_read_back(report: Mapping[str, Any]) -> bool:
 
 def _shard(key: str, report: Mapping[str, Any]) -> ShardFacts:
     return ShardFacts(key, report["rows"], report["passed"], report.get("check_seconds"))
+
+
+def _steps(record: RunRecord, reports: Mapping[str, Mapping[str, Any]]) -> Iterator[StepTiming]:
+    for done in record.services.control.work_done(record.run.seed_run_id):
+        if done.kind in _MEASURED:
+            yield StepTiming(done.kind, done.entity or None, done.shards, done.rows, done.seconds)
+    checked = [report for report in reports.values() if report.get("check_seconds") is not None]
+    if checked:
+        rows = sum(sum(report["rows"].values()) for report in checked)
+        yield StepTiming("check", None, len(checked), rows, sum(report["check_seconds"] for report in checked))
 
 
 def _cost(record: RunRecord) -> Cost:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from seed_pipelines.adapters.evidence.stored_objects import ObjectLock, ObjectVersion, SealedObject
 from seed_pipelines.adapters.outbound import Answer
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
-from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending, WorkDone
 from seed_pipelines.adapters.postgres.checkpoints import ShardCheckpoint
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.dataset_removals import DatasetRemoval
@@ -148,6 +148,9 @@ class ControlDatabase(Protocol):
 
     def charge(self, lease: Lease, entry: BudgetEntry) -> Spending:
         """Enter a piece of work into the ledger, once; what the seed run has paid for then. LeaseLost."""
+
+    def work_done(self, seed_run_id: UUID) -> tuple[WorkDone, ...]:
+        """What a seed run did so far, in the order in which it began with each."""
 
     def past_work(self, environment: str) -> Sequence[PastWork]:
         """How long past pieces of work of all tenants took."""

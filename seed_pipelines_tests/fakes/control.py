@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
-from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending, WorkDone
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
 from seed_pipelines.adapters.postgres.isolation.attempt import Attempt, Examination
@@ -278,6 +278,18 @@ class FakeControl:
 
     def integration_uses(self, seed_run_id: UUID) -> tuple[IntegrationUse, ...]:
         return tuple(self.integrations.get(seed_run_id, ()))
+
+    def work_done(self, seed_run_id: UUID) -> tuple[WorkDone, ...]:
+        found: dict[tuple[str, str], WorkDone] = {}
+        for entry in self.ledger.get(seed_run_id, {}).values():
+            before = found.get((entry.kind, entry.entity), WorkDone(entry.kind, entry.entity, 0, 0, 0.0))
+            found[entry.kind, entry.entity] = replace(
+                before,
+                shards=before.shards + 1,
+                rows=before.rows + entry.rows,
+                seconds=before.seconds + float(entry.seconds),
+            )
+        return tuple(found.values())
 
     def past_work(self, environment: str) -> Sequence[PastWork]:
         return self.past

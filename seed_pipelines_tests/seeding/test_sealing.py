@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from seed_pipelines.domain.evidence.chain import START, verify_chain
-from seed_pipelines.domain.evidence.envelope import open_envelope
+from seed_pipelines.domain.evidence.envelope import open_envelope, payload_of
 from seed_pipelines.domain.evidence.log import read_checkpoint
 from seed_pipelines.domain.evidence.object_keys import report_object
 from seed_pipelines.domain.evidence.report import link_of
 from seed_pipelines.domain.evidence.statement import read_report
 from seed_pipelines.errors import EvidenceInvalid, LeaseLost, VaultUnavailable, WormUnavailable
+from seed_pipelines.seeding.budget import charge_generation, charge_keys
+from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.outbox import probe, report_ended_runs, seal_checkpoint, seal_ended, seal_waiting
 from seed_pipelines.seeding.sealing import compose, finish
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up
@@ -53,6 +55,21 @@ def test_the_sealed_report_is_signed_and_says_what_landed(world: World) -> None:
     assert report["fencing_token"] == session.lease.token
     (key,) = (key for key in world.bucket.objects if key.endswith(".pem"))
     assert world.bucket.objects[key].decode() == world.signer.public_keys()[0].pem
+
+
+def test_the_report_says_how_long_each_step_took(world: World) -> None:
+    """By the ledger and the checks; its time is no part of the dataset's digest."""
+    session = enter(world.services, world.request())
+    (customers, *_), (shard, *_) = session.plan.entities, session.plan.shards
+    charge_keys(session, shard)
+    charge_generation(session, customers, shard, generate(session, customers, shard), 1.5)
+    report = read_report(payload_of(finish(work(session)).report.envelope))
+    made, checked = report["steps"]
+    rows = shard.rows[customers.name]
+    assert made == {"step": "generate", "entity": customers.name, "shards": 1, "rows": rows, "seconds": 1.5}
+    assert (checked["step"], checked["shards"]) == ("check", len(session.plan.shards))
+    assert checked["rows"] == sum(shard.total_rows for shard in session.plan.shards)
+    assert checked["seconds"] > 0
 
 
 def test_the_answer_names_the_report(world: World) -> None:

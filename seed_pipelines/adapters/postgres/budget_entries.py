@@ -70,6 +70,18 @@ class Spending:
     """Kind of work -> its part of the cost."""
 
 
+@dataclass(frozen=True)
+class WorkDone:
+    """What a seed run did of one kind, over all its shards."""
+
+    kind: str
+    entity: str
+    """Empty for work on all entities."""
+    shards: int
+    rows: int
+    seconds: float
+
+
 class BudgetLedger:
     """The ledger of one database."""
 
@@ -98,6 +110,18 @@ class BudgetLedger:
             hold_token(connection, lease)
             connection.execute(statement, {**asdict(entry), **held_by})
             return _spending(connection, lease.seed_run_id)
+
+    def work_done(self, seed_run_id: UUID) -> tuple[WorkDone, ...]:
+        """What a seed run did so far, in the order in which it began with each."""
+        with self._control.connection() as connection:
+            found = connection.execute(
+                "SELECT kind, entity, count(DISTINCT shard_key), sum(rows), sum(seconds) FROM seed.budget_entry"
+                " WHERE seed_run_id = %s GROUP BY kind, entity ORDER BY min(recorded_at), kind, entity",
+                [seed_run_id],
+            )
+            return tuple(
+                WorkDone(kind, entity, shards, int(rows), float(took)) for kind, entity, shards, rows, took in found
+            )
 
     def past_work(self, environment: str) -> Sequence[PastWork]:
         """How long the newest pieces of work of all tenants took, and what else their runs took."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision, AccessDecisionLog
-from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, BudgetLedger, Spending
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, BudgetLedger, Spending, WorkDone
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry, dataset_expiries
 from seed_pipelines.adapters.postgres.dataset_removals import last_removal
@@ -200,6 +200,10 @@ class PostgresControl:
     def charge(self, lease: Lease, entry: BudgetEntry) -> Spending:
         """Enter a piece of work into the ledger, once; what the seed run has paid for then. LeaseLost."""
         return self._ledger.add(lease, entry)
+
+    def work_done(self, seed_run_id: UUID) -> tuple[WorkDone, ...]:
+        """What a seed run did so far, in the order in which it began with each."""
+        return self._ledger.work_done(seed_run_id)
 
     def past_work(self, environment: str) -> Sequence[PastWork]:
         """How long past pieces of work of all tenants took."""

@@ -25,6 +25,20 @@ class ShardFacts:
 
 
 @dataclass(frozen=True)
+class StepTiming:
+    """How long a kind of work took, over all shards."""
+
+    step: str
+    """`generate`, `load` or `check`."""
+    entity: str | None
+    """None for work on all entities together."""
+    shards: int
+    rows: int
+    """That were made or read; of loading, those that were written."""
+    seconds: float
+
+
+@dataclass(frozen=True)
 class RateLimitUse:
     """What a run took of the rate limit for one purpose."""
 
@@ -117,6 +131,8 @@ class RunFacts:
     earlier_fencing_token: int | None = None
     """The newest token of the seed runs of tenant and environment that began before; None if there was none."""
     shards: tuple[ShardFacts, ...] = ()
+    steps: tuple[StepTiming, ...] = ()
+    """In the order in which they began; a digest does not depend on them."""
     rate_limit_use: tuple[RateLimitUse, ...] = ()
     integrations: tuple[IntegrationFacts, ...] = ()
     cost: Cost | None = None

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from seed_pipelines.domain.evidence import page_words
 from seed_pipelines.domain.evidence.page_checks import check_groups, findings
-from seed_pipelines.domain.evidence.page_figures import COLUMN_HEIGHT, cost_bars, timings, volume_bars
+from seed_pipelines.domain.evidence.page_figures import COLUMN_HEIGHT, cost_bars, step_bars, timings, volume_bars
 from seed_pipelines.domain.evidence.page_verdict import headline, totals
 
 _FOLDER: Final = files(__package__).joinpath("data")
@@ -49,6 +49,7 @@ def report_page(report: Mapping[str, Any], envelope_sha256: str, object_key: str
         cost_bars=None if report["cost"] is None else cost_bars(report["cost"]),
         check_groups=check_groups(report["checks"]),
         timings=timings(report["shards"]),
+        step_bars=step_bars(report.get("steps", ())),
         column_height=COLUMN_HEIGHT,
         shards=_shards(report),
         manifest=page_words.clipped(

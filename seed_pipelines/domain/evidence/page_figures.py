@@ -6,7 +6,7 @@ from decimal import Decimal
 from statistics import median
 from typing import Any, Final
 
-from seed_pipelines.domain.evidence.page_words import duration, number
+from seed_pipelines.domain.evidence.page_words import counted, duration, number, spoken
 
 FEW_SHARDS: Final = 12
 """As many have a bar with a label each; more are columns side by side."""
@@ -104,6 +104,19 @@ def timings(shards: Sequence[Mapping[str, Any]]) -> Timings | None:
         bars=tuple(_shard_bar(shard, max(seconds)) for shard in measured) if few else (),
         columns=() if few else _columns(measured, per_column, max(seconds)),
         shards_per_column=per_column,
+    )
+
+
+def step_bars(steps: Sequence[Mapping[str, Any]]) -> tuple[Bar, ...]:
+    """How long each kind of work took, in shares of the longest; none where nobody measured."""
+    longest = max((float(step["seconds"]) for step in steps), default=0)
+    return tuple(
+        Bar(
+            label=f"{spoken(step['step'])} {step['entity'] or ''}".strip(),
+            value=f"{duration(step['seconds'])}, {counted(step['rows'], 'row')}, {counted(step['shards'], 'shard')}",
+            filled=_share(step["seconds"], longest),
+        )
+        for step in steps
     )
 
 

@@ -46,6 +46,7 @@ def build_report(facts: RunFacts, after: ChainHead | None) -> dict[str, Any]:
         "dataset_digest": facts.dataset_digest,
         "shards_planned": len(facts.planned_shards),
         "shards": [asdict(shard) | {"rows": dict(shard.rows)} for shard in facts.shards],
+        "steps": [asdict(step) for step in facts.steps],
         "rate_limit": _rate_limit(facts),
         "integrations": [asdict(used) for used in facts.integrations],
         "cost": _cost(facts),

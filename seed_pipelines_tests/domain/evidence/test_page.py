@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from seed_pipelines.domain.evidence.page import report_page
+from seed_pipelines.domain.evidence.page_figures import step_bars
 from seed_pipelines.domain.evidence.report import build_report
 from seed_pipelines_tests.evidence_examples import (
     EVERY_KIND,
@@ -290,6 +291,21 @@ def test_bars_are_as_long_as_what_they_show() -> None:
         r'<rect class="track" x="0" y="1" width="76\.046%"[^<]*<rect class="fill failed" x="0" y="4" width="100\.0%"',
         costs,
     )
+
+
+def test_the_steps_are_told_apart_by_their_time() -> None:
+    """In the order in which they began; a report of before has none, and a page all the same."""
+    report = build_report(succeeded(), HEAD)
+    shown = [(bar.label, bar.value, bar.filled) for bar in step_bars(report["steps"])]
+    assert shown == [
+        ("Generate customers", "0.25 s, 100 rows, 2 shards", 8.333),
+        ("Generate bank_accounts", "0.5 s, 120 rows, 2 shards", 16.667),
+        ("Load", "1.25 s, 220 rows, 2 shards", 41.667),
+        ("Check", "3 s, 220 rows, 2 shards", 100.0),
+    ]
+    assert b"0.5 s, 120 rows, 2 shards" in report_page(report, SHA256, KEY)
+    del report["steps"]
+    assert b"Seconds that each step took" not in report_page(report, SHA256, KEY)
 
 
 def test_many_shards_and_long_texts_are_summarised() -> None:

@@ -56,6 +56,18 @@ def test_a_piece_is_entered_once(opened: PostgresControl) -> None:
     assert opened.spending(uuid4()).cost_brl == 0
 
 
+def test_what_was_done_is_added_up_over_the_shards(opened: PostgresControl) -> None:
+    """By kind and entity, in the order in which it began."""
+    lease = running(opened)
+    for entry in (CUSTOMERS, LOAD, replace(CUSTOMERS, piece="generate/customers/0009", shard_key="0009")):
+        opened.charge(lease, entry)
+    made, loaded = opened.work_done(lease.seed_run_id)
+    assert (made.kind, made.entity, made.shards, made.rows) == ("generate", "customers", 2, 2 * CUSTOMERS.rows)
+    assert made.seconds == 2 * float(CUSTOMERS.seconds)
+    assert (loaded.kind, loaded.entity, loaded.shards, loaded.rows) == ("load", "", 1, LOAD.rows)
+    assert opened.work_done(uuid4()) == ()
+
+
 def test_only_the_current_token_adds_to_the_ledger(opened: PostgresControl) -> None:
     """A run that lost its lease is told so, and nothing is written."""
     lease = running(opened)
