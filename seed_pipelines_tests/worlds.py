@@ -26,6 +26,7 @@ from seed_pipelines_tests.fakes import (
     FakeSigner,
     FakeStubs,
     FakeTables,
+    FakeTelemetry,
 )
 from seed_pipelines_tests.fakes.requests import FakeLimits
 
@@ -80,6 +81,7 @@ class World:
     finished: set[str] = field(default_factory=set)
     bucket: FakeEvidenceBucket = field(default_factory=FakeEvidenceBucket)
     signer: FakeSigner = field(default_factory=FakeSigner)
+    telemetry: FakeTelemetry = field(default_factory=FakeTelemetry)
     seal_by: Literal["run", "sensor"] = "run"
     seal_deadline_seconds: float = 60
 
@@ -123,6 +125,7 @@ class World:
             integrations=IntegrationServices(self.stubs, self.stub_client, self.limits, self.pause),
             lease_ttl_seconds=60,
             holder_finished=self.finished.__contains__,
+            telemetry=self.telemetry,
         )
 
     def request(self, wanted: Manifest | None = None, *, origin: str = "run-1", **changes: Any) -> SeedRequest:

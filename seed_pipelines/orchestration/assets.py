@@ -28,6 +28,7 @@ from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.integrations import call_stubs, error_budget_warning
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.reporting import shard_report, summarize
+from seed_pipelines.seeding.tracing import traced
 
 AssetDecorator = Callable[[Callable[[dg.AssetExecutionContext], dg.MaterializeResult[None]]], dg.AssetsDefinition]
 
@@ -116,7 +117,8 @@ def _entity(job: ManifestJob, seeding: Seeding, entity: Entity, upstream: str) -
                     continue
                 budget.afford_generation(step.session, entity, shard)
                 started = time.perf_counter()
-                file = generate(step.session, entity, shard)
+                with traced(step.session, "generate", shard, entity):
+                    file = generate(step.session, entity, shard)
                 seconds = time.perf_counter() - started
                 spent = budget.charge_generation(step.session, entity, shard, file, seconds)
                 made = presentation.generated(step.session, entity, shard, file, seconds)
@@ -143,7 +145,8 @@ def _database(job: ManifestJob, seeding: Seeding, entities: Sequence[str]) -> dg
             for shard in step.shards:
                 budget.afford_load(step.session, shard)
                 started = time.perf_counter()
-                loaded = load(step.session, shard)
+                with traced(step.session, "load", shard):
+                    loaded = load(step.session, shard)
                 seconds = time.perf_counter() - started
                 spent = budget.charge_load(step.session, shard, loaded, seconds)
                 there = presentation.loaded(step.session, loaded, seconds)

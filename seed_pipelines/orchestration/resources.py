@@ -28,6 +28,7 @@ from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.orchestration.runs import is_finished
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.services import EvidenceServices, IntegrationServices, Services
+from seed_pipelines.seeding.telemetry import NOWHERE, Telemetry
 
 
 class Seeding(Protocol):
@@ -75,6 +76,7 @@ class SeedingFromSettings:
             integrations=IntegrationServices(settings.stubs, OutboundClient(), PostgresRateLimits(control), time.sleep),
             lease_ttl_seconds=settings.lease_ttl_seconds,
             holder_finished=lambda holder: is_finished(instance, holder),
+            telemetry=self._telemetry,
             connections_kept=lambda: _kept(control, target),
         )
 
@@ -108,6 +110,14 @@ class SeedingFromSettings:
             settings.vault_evidence_key,
             environment,
         )
+
+    @cached_property
+    def _telemetry(self) -> Telemetry:
+        if not self._settings.otlp_endpoint:
+            return NOWHERE
+        from seed_pipelines.adapters.telemetry import telemetry_over_http  # noqa: PLC0415 # slow to import, mostly unused
+
+        return telemetry_over_http()
 
     @cached_property
     def _keys(self) -> TransitKeys:

@@ -130,7 +130,15 @@ def _charge(session: Session, piece: Piece, work: Work, seconds: float) -> Expen
         cost_brl=model.cost(work),
         cost_model_version=model.version,
     )
-    return _expenses(session, session.services.control.charge(session.lease, entry))
+    spent = _expenses(session, session.services.control.charge(session.lease, entry))
+    telemetry = session.services.telemetry
+    place = {"seed.environment": session.run.environment, "seed.tenant": session.tenant.slug}
+    if work.rows:
+        of_entity = {"seed.entity": piece.entity} if piece.entity else {}
+        telemetry.measure("seed.rows", work.rows, {**place, **of_entity, "seed.step": piece.kind})
+    if spent.cap_brl:
+        telemetry.measure("seed.budget.used_ratio", float(spent.cost_brl / spent.cap_brl), place)
+    return spent
 
 
 def _expenses(record: RunRecord, spent: Spending) -> Expenses:

@@ -14,10 +14,11 @@ from seed_pipelines.domain.backoff import delay_seconds
 from seed_pipelines.domain.evidence import log
 from seed_pipelines.domain.evidence.object_keys import checkpoint_object
 from seed_pipelines.domain.manifest import Backoff
-from seed_pipelines.errors import SeedError, WormUnavailable
+from seed_pipelines.errors import Interrupted, SeedError, WormUnavailable
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.sealing import ENVELOPE_TYPE, compose, seal, signed_envelope
 from seed_pipelines.seeding.services import Services
+from seed_pipelines.seeding.tracing import tell_end
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +45,8 @@ def report_ended_runs(services: Services, environment: str) -> Mapping[UUID, See
     """
     reports, refused = services.evidence.reports, {}
     for run in reports.silent(environment):
-        if not _may_go_on(services, run):
-            reports.end_silent(run)
+        if not _may_go_on(services, run) and reports.end_silent(run):
+            tell_end(services, run, services.control.tenant(run.tenant_id).slug, Interrupted("Nothing is heard of it."))
     for run in reports.unreported(environment):
         try:
             compose(RunRecord.of(services, run), _verdict(run))
@@ -74,6 +75,8 @@ def seal_waiting(services: Services, environment: str, *, due_only: bool = True)
     attempts = [
         _try(services, waiting) for waiting in services.evidence.reports.waiting(environment, due_only=due_only)
     ]
+    overdue = [it for it in services.evidence.reports.waiting(environment, due_only=False) if it.is_overdue]
+    services.telemetry.measure("seed.sealing.overdue", len(overdue), {"seed.environment": environment})
     try:
         seal_checkpoint(services, environment)
     except SeedError as error:

@@ -13,6 +13,7 @@ from seed_pipelines.seeding.checking import check
 from seed_pipelines.seeding.doctor import Diagnosis
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
+from seed_pipelines.seeding.tracing import traced
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class DatasetSummary:
 def check_and_record(session: Session, shard: Shard, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
     """Check a loaded shard and record what was found; the report says whether it passed. For `diagnosis` see `check`."""
     began = time.monotonic()
-    results = check(session, shard, diagnosis)
+    with traced(session, "check", shard):
+        results = check(session, shard, diagnosis)
     seconds = time.monotonic() - began
     digests = next(result.facts for result in results if result.name == "digests_equal")
     report = {

@@ -22,6 +22,7 @@ from seed_pipelines.seeding.report_facts import run_facts
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
 from seed_pipelines.seeding.services import EvidenceServices, Services
+from seed_pipelines.seeding.tracing import tell_end, traced_sealing
 
 ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope.v1+json"
 PAGE_TYPE: Final = "text/html; charset=utf-8"
@@ -63,8 +64,13 @@ def seal(services: Services, report: Report) -> Evidence:
 
     Raises WormUnavailable, VaultUnavailable, EvidenceInvalid for a report that Transit's keys do not verify.
     """
-    evidence, bucket = services.evidence, services.evidence.bucket
     tenant = services.control.tenant(report.tenant_id).slug
+    with traced_sealing(services, report, tenant):
+        return _stored(services, report, tenant)
+
+
+def _stored(services: Services, report: Report, tenant: str) -> Evidence:
+    evidence, bucket = services.evidence, services.evidence.bucket
     keys = evidence.signer.public_keys()
     open_envelope(report.envelope, keys)
     for key in keys:
@@ -89,8 +95,12 @@ def finish(session: Session) -> SealedReport:
     reported = session.services.control.shard_reports(session.run.seed_run_id)
     report = compose(session, "succeeded" if set(session.plan.shard_keys) <= set(reported) else "partial")
     evidence = session.services.evidence
-    if evidence.seal_by == "run":
-        return SealedReport(report, seal(session.services, report))
+    found = seal(session.services, report) if evidence.seal_by == "run" else _await_seal(evidence, report)
+    tell_end(session.services, session.run, session.tenant.slug, report.verdict)
+    return SealedReport(report, found)
+
+
+def _await_seal(evidence: EvidenceServices, report: Report) -> Evidence:
     waiting = Retrying(
         retry=retry_if_result(lambda found: found is None),
         stop=stop_after_delay(evidence.deadline_seconds),
@@ -102,7 +112,7 @@ def finish(session: Session) -> SealedReport:
         raise WormUnavailable(
             f"The sensor did not seal the report within {evidence.deadline_seconds:g} s: see its ticks. It goes on trying."
         )
-    return SealedReport(report, found)
+    return found
 
 
 def signed_envelope(evidence: EvidenceServices, statement: bytes) -> bytes:

@@ -33,6 +33,7 @@ from seed_pipelines.seeding.readiness import can_seal
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.services import ControlDatabase, RowFiles, Services
+from seed_pipelines.seeding.tracing import tell_end, tell_refusal
 from seed_pipelines.seeding.turn import IMPATIENT, Patience, acquire_in_turn
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Session(RunRecord):
         """Record how the seed run ended without an answer, and give the lease back."""
         self.services.control.finish_run(self.run.seed_run_id, status, problem)
         self.services.control.release(self.lease)
+        tell_end(self.services, self.run, self.tenant.slug, status)
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ def abandon(session: Session, error: BaseException, *, keep_lease: bool = False)
     """Record that the seed run ended by `error`, and give the lease back unless others of the seed run go on."""
     with _recording(session.run.origin):
         _end(session.services.control, session.run, error, keep_lease=keep_lease)
+    tell_end(session.services, session.run, session.tenant.slug, error)
 
 
 def give_up(
@@ -195,14 +198,16 @@ def give_up(
 
     What it got to is read from the database; nothing happens if it opened no seed run.
     """
-    if isinstance(error, DatabaseUnavailable | TenantUnknown):
-        return
-    control = services.control
+    control, run = services.control, None
     with _recording(request.origin):
-        tenant_id = control.tenant(request.tenant).tenant_id
-        run = control.find_run(request.origin, tenant_id, request.environment, profile)
+        if not isinstance(error, DatabaseUnavailable | TenantUnknown):
+            tenant = control.tenant(request.tenant)
+            run = control.find_run(request.origin, tenant.tenant_id, request.environment, profile)
         if run is not None:
             _end(control, run, error, keep_lease=keep_lease)
+            tell_end(services, run, tenant.slug, error)
+    if run is None:
+        tell_refusal(services, request.environment, error)
 
 
 def _end(control: ControlDatabase, run: SeedRun, error: BaseException, *, keep_lease: bool) -> None:

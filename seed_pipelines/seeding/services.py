@@ -37,6 +37,7 @@ from seed_pipelines.domain.plan import IdRange
 from seed_pipelines.domain.rate_limit import Decision
 from seed_pipelines.domain.service_levels import IntegrationUse
 from seed_pipelines.domain.stub_addresses import StubAddresses
+from seed_pipelines.seeding.telemetry import NOWHERE, Telemetry
 
 
 class ControlDatabase(Protocol):
@@ -401,3 +402,5 @@ class Services:
     """Whether the run or backfill that holds a lease is known to be over."""
     connections_kept: Callable[[], AbstractContextManager[None]] = nullcontext
     """Within it, the databases keep a connection for the next call instead of opening one for each."""
+    telemetry: Telemetry = NOWHERE
+    """Where traces and metrics go."""

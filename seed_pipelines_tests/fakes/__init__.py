@@ -7,5 +7,15 @@ from seed_pipelines_tests.fakes.reports import FakeReports
 from seed_pipelines_tests.fakes.signer import FakeSigner
 from seed_pipelines_tests.fakes.stubs import FakeStubs
 from seed_pipelines_tests.fakes.tables import FakeTables
+from seed_pipelines_tests.fakes.telemetry import FakeTelemetry
 
-__all__ = ["FakeControl", "FakeEvidenceBucket", "FakeKeys", "FakeReports", "FakeSigner", "FakeStubs", "FakeTables"]
+__all__ = [
+    "FakeControl",
+    "FakeEvidenceBucket",
+    "FakeKeys",
+    "FakeReports",
+    "FakeSigner",
+    "FakeStubs",
+    "FakeTables",
+    "FakeTelemetry",
+]

@@ -29,7 +29,9 @@ def load(seconds: float, users: int) -> None:
                 for script, users_of_it in scripts.items()
             ]
     for script, outcome in zip(scripts, outcomes, strict=True):
-        click.echo(f"{script}: {'every threshold held' if outcome.passed else 'A THRESHOLD WAS CROSSED'}\n{outcome.shown}")
+        click.echo(
+            f"{script}: {'every threshold held' if outcome.passed else 'A THRESHOLD WAS CROSSED'}\n{outcome.shown}"
+        )
     sys.exit(0 if all(outcome.passed for outcome in outcomes) else 1)
 
 
