@@ -12,8 +12,7 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from seed_pipelines.local.stub_server import StubServer, find_prism
-from seed_pipelines_tests.e2e.api.conftest import TENANT_A
-from seed_pipelines_tests.e2e.api.server import RUNS, VALIDATE, Served, served
+from seed_pipelines_tests.e2e.api.server import RUNS, TENANT_A, VALIDATE, Served, served
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
