@@ -306,6 +306,8 @@ class Probe:
                     [tenant_id],
                 )
             for statement in (
+                "INSERT INTO seed.integration_use VALUES"
+                " (%s, DEFAULT, gen_random_uuid(), 'kyc', '0000', 0, 0, 0, 0, 0, 0, '{}', '{}', 1)",
                 "INSERT INTO seed.sealing VALUES (%s, gen_random_uuid(), 1)",
                 "INSERT INTO seed.evidence VALUES (%s, gen_random_uuid(), 1, '', '', '', '', '', now())",
             ):
