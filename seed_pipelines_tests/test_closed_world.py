@@ -50,6 +50,60 @@ print(json.dumps({
 }))
 """
 
+UNSEEN: Final = """
+import ctypes, os, socket, struct, subprocess, sys
+import psycopg, psycopg2
+from seed_pipelines.adapters import tripwire
+from seed_pipelines.errors import ExternalCallsBlocked
+
+tripwire.install(tuple)
+FAR = "93.184.216.34"
+
+def refused(message):
+    if "Network is unreachable" not in message and "name resolution" not in message:
+        raise SystemExit("neither unreachable nor unknown: " + message)
+
+def libpq(connect, **parameters):
+    try:
+        connect(dbname="x", user="x", connect_timeout=5, **parameters)
+    except (psycopg.OperationalError, psycopg2.OperationalError) as error:
+        refused(str(error))
+    else:
+        raise SystemExit("went through")
+
+for connect in (psycopg.connect, psycopg2.connect):
+    libpq(connect, host=FAR)
+    libpq(connect, host="localhost", hostaddr=FAR)
+    for service in ("number", "name"):
+        libpq(connect, service=service)
+    for variable, value in (("PGSERVICE", "number"), ("PGSERVICE", "name"), ("PGHOSTADDR", FAR), ("PGHOST", FAR)):
+        os.environ[variable] = value
+        libpq(connect)
+        del os.environ[variable]
+libpq(psycopg2.connect, host="db.example.org")
+try:
+    psycopg.connect("host=db.example.org")
+except ExternalCallsBlocked:
+    pass  # it looks names up in Python, where the wire is
+else:
+    raise SystemExit("went through")
+
+libc = ctypes.CDLL(None, use_errno=True)
+where = struct.pack("!HH4s8x", socket.htons(socket.AF_INET), 443, socket.inet_aton(FAR))
+if libc.connect(libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0), where, len(where)) != -1:
+    raise SystemExit("went through")
+refused(os.strerror(ctypes.get_errno()))
+
+child = "import socket; socket.create_connection(('%s', 443), 5)" % FAR
+refused(subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=False).stderr)
+
+try:
+    socket.create_connection((FAR, 443), 5)
+except ExternalCallsBlocked:
+    print("held")
+"""
+"""What the tripwire does not see, in a process where it is spanned."""
+
 
 def closed(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """What a command says where there is no route."""
@@ -86,6 +140,15 @@ def test_no_name_is_resolved_but_this_machines(seen: Any) -> None:
 
 def test_loopback_works(seen: Any) -> None:
     assert seen["loopback"] == ["went through"] * 2
+
+
+@pytest.mark.usefixtures("seen")
+def test_what_the_tripwire_does_not_see_has_no_way_out_either(tmp_path: Path) -> None:
+    """Libpq, however it is told where to go, ctypes and child processes: the kernel stops them, where the wire could not."""
+    services = tmp_path / "services.conf"
+    services.write_text("[number]\nhost=93.184.216.34\n[name]\nhost=db.example.org\n", encoding="utf-8")
+    found = closed(sys.executable, "-c", UNSEEN, PGSERVICEFILE=str(services))
+    assert (found.stdout, found.returncode) == ("held\n", 0), found.stderr
 
 
 def test_whoever_calls_stays_who_they_are(seen: Any) -> None:

@@ -41,8 +41,19 @@ _LOOPBACK: Final = tuple(ipaddress.ip_network(network) for network in ("127.0.0.
 _PRIVATE: Final = tuple(
     ipaddress.ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 )
-_METADATA: Final = tuple(ipaddress.ip_network(network) for network in ("fd00:ec2::/32", "fd20:ce::/32"))
-"""Metadata services of clouds inside the private networks; all others are link-local or public."""
+METADATA: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "fd00:ec2::/32",
+        "fd20:ce::/32",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "192.0.0.192/32",
+    )
+)
+"""Where clouds have their metadata services: link-local for the most part, some in private networks, some public."""
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -108,7 +119,7 @@ def is_near(host: str, address: str) -> bool:
         return False
     if any(found in network for network in _LOOPBACK):
         return True
-    private = any(found in network for network in _PRIVATE) and not any(found in network for network in _METADATA)
+    private = any(found in network for network in _PRIVATE) and not any(found in network for network in METADATA)
     return private and host not in _LOOPBACK_HOSTS
 
 

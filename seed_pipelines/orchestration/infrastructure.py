@@ -41,12 +41,13 @@ def own_servers() -> tuple[Site, ...]:
 
 
 def infrastructure(settings: Settings, environ: Mapping[str, str]) -> Iterator[Site]:
-    """PostgreSQL, Vault, S3, stubs, telemetry, and what SEED_INFRASTRUCTURE_HOSTS adds."""
+    """PostgreSQL, Vault, S3, stubs, telemetry, the keys of tokens, and what SEED_INFRASTRUCTURE_HOSTS adds."""
     for template in (settings.database_url, settings.control_database_url, settings.dagster_postgres_url or ""):
         for url in {template.replace("{environment}", environment) for environment in ENVIRONMENTS}:
             yield from _databases(url, environ)
     buckets = (settings.s3_endpoint_url, settings.evidence_endpoint_url)
-    for address in (settings.vault_addr, *buckets, *(environ.get(name) for name in _TELEMETRY)):
+    keys = settings.oidc_jwks if (settings.oidc_jwks or "").startswith("https:") else None
+    for address in (settings.vault_addr, keys, *buckets, *(environ.get(name) for name in _TELEMETRY)):
         if address:
             yield from _of_url(address)
     if None in buckets:

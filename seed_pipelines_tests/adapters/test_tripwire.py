@@ -55,7 +55,10 @@ def wire(clock: Clock | None = None) -> Tripwire:
         ("socket.connect", (UNIX, "/run/postgresql/.s.PGSQL.5432")),
         ("socket.connect", (V4, ("10.1.1.1", 4318))),
         ("socket.connect", (V4, (b"127.0.0.1", 1))),
-        ("socket.sendto", (V4, ("127.0.0.1", 53))),
+        ("socket.sendto", (V4, ("127.0.0.1", 8125))),
+        ("socket.__new__", (None, socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)),
+        ("socket.__new__", (None, socket.AF_UNIX, socket.SOCK_STREAM, 0)),
+        ("socket.__new__", (None, -1, -1, -1)),
         ("socket.sendmsg", (V4, None)),
         ("socket.getaddrinfo", (None, 80, 0, 0, 0)),
         ("socket.getaddrinfo", ("localhost", "http", 0, 0, 0)),
@@ -87,6 +90,17 @@ def test_this_machine_and_the_servers_on_the_list_are_reached(event: str, argume
         ("socket.connect", (V6, ("::ffff:93.184.216.34", 443, 0, 0))),
         ("socket.sendto", (V4, (FAR, 53))),
         ("socket.sendmsg", (V4, (FAR, 53))),
+        ("socket.sendto", (V4, ("127.0.0.53", 53))),
+        ("socket.connect", (V6, ("::1", 53, 0, 0))),
+        ("socket.connect", (V4, ("127.1", 80))),
+        ("socket.connect", (V4, ("<broadcast>", 80))),
+        ("socket.connect", (V6, ("::127.0.0.1", 80, 0, 0))),
+        ("socket.connect", (V6, ("64:ff9b::7f00:1", 80, 0, 0))),
+        ("socket.connect", (V6, ("2002:7f00:1::", 80, 0, 0))),
+        ("socket.connect", (V6, ("fe80::1%lo", 80, 0, 2))),
+        ("socket.__new__", (None, socket.AF_PACKET, socket.SOCK_RAW, 0)),
+        ("socket.__new__", (None, socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 1)),
+        ("socket.__new__", (None, socket.AF_VSOCK, socket.SOCK_STREAM, 0)),
         ("socket.getaddrinfo", ("telemetry.evil.example", 443, 0, 0, 0)),
         ("socket.getaddrinfo", (FAR, 443, 0, 0, 0)),
         ("socket.getaddrinfo", ("localhost.evil.example", 443, 0, 0, 0)),
@@ -113,6 +127,16 @@ class TestLookup:
         for beyond in ((NEAR_VAULT, 22), ("evil.example", 8200)):
             with pytest.raises(ExternalCallsBlocked):
                 found.audit("socket.connect", (V4, beyond))
+
+    @pytest.mark.parametrize(
+        "address", ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "fe80::1", "::", "ff02::1"]
+    )
+    def test_no_listed_name_means_a_metadata_service(self, address: str) -> None:
+        """A name may be made to resolve to one: that server's port is not open there."""
+        found = wire()
+        found.audit("socket.getaddrinfo", ("vault", 8200, 0, 0, 0))
+        with pytest.raises(ExternalCallsBlocked):
+            found.audit("socket.connect", (V6, (address, 8200, 0, 0)))
 
     def test_a_lookup_holds_for_half_a_minute(self) -> None:
         clock = Clock()
@@ -146,6 +170,7 @@ EDGES = {
 }
 
 ATTEMPTS = f"""
+import asyncio, concurrent.futures, os
 import socket, http.client, urllib.request, urllib3, requests
 from seed_pipelines.errors import ExternalCallsBlocked
 
@@ -157,8 +182,68 @@ def raw():
     with socket.socket() as sock:
         sock.connect_ex(("{FAR}", 443))
 
+def message():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendmsg([b"x"], [], 0, ("{FAR}", 53))
+
+def name_server():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"x", ("127.0.0.53", 53))
+
+def connected_datagram():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("{FAR}", 53))
+
+def of_a_descriptor():
+    with socket.socket() as sock, socket.socket(fileno=os.dup(sock.fileno())) as other:
+        other.connect(("{FAR}", 443))
+
+def in_a_thread():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(raw).result()
+
+def in_a_fork():
+    child = os.fork()
+    if not child:
+        try:
+            raw()
+        except ExternalCallsBlocked:
+            os._exit(9)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9:
+        raise ExternalCallsBlocked("in the child", endpoint="", reason="")
+
+async def stream(host):
+    await asyncio.wait_for(asyncio.open_connection(host, 443), 5)
+
+async def datagram():
+    await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("{FAR}", 53))
+
+async def loop_sends():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_sendto(sock, b"x", ("{FAR}", 53))
+
+def by_a_proxy(call):
+    def attempt():
+        os.environ.update(http_proxy="http://10.9.9.9:3128", all_proxy="http://10.9.9.9:3128")
+        try:
+            call("http://telemetry.example/")
+        finally:
+            del os.environ["http_proxy"], os.environ["all_proxy"]
+    return attempt
+
 attempts = [
-    udp, raw,
+    udp, raw, message, name_server, connected_datagram, of_a_descriptor, in_a_thread, in_a_fork,
+    lambda: asyncio.run(stream("{FAR}")),
+    lambda: asyncio.run(stream("telemetry.example")),
+    lambda: asyncio.run(datagram()),
+    lambda: asyncio.run(loop_sends()),
+    by_a_proxy(lambda url: urllib.request.urlopen(url, timeout=1)),
+    by_a_proxy(lambda url: requests.get(url, timeout=1)),
+    lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
+    lambda: socket.getfqdn("telemetry.example"),
+    lambda: socket.gethostbyaddr("{FAR}"),
     lambda: socket.create_connection(("{FAR}", 443), 1),
     lambda: socket.getaddrinfo("telemetry.example", 443),
     lambda: socket.gethostbyname("telemetry.example"),

@@ -46,6 +46,12 @@ def test_sockets_need_no_permission_and_aws_has_it_where_no_other_s3_is_named() 
     assert sites({"PGHOST": "db", "PGPORT": "6000"}) == {AWS, Site("db", 6000)}
 
 
+def test_the_keys_of_tokens_are_fetched_where_the_setting_says_unless_it_is_a_file() -> None:
+    here = "postgresql:///seed?host=/run/postgresql"
+    assert Site("login.example", 8443) in sites(database_url=here, oidc_jwks="https://login.example:8443/keys")
+    assert sites(database_url=here, oidc_jwks="keys/https.json") == {AWS}
+
+
 def test_a_server_without_a_port_is_refused_when_the_settings_are_read() -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({"infrastructure_hosts": "rabbitmq"})
