@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ SCRIPT: Final = Path(__file__).parent.parent / "scripts" / "ci" / "without-a-rou
 NOT_HERE: Final = 125
 
 ATTEMPTS: Final = """
-import json, os, socket
+import json, os, socket, sys
 
 def outcome(attempt):
     try:
@@ -39,11 +40,13 @@ def loopback(family, address):
         socket.create_connection(server.getsockname()[:2], 5).close()
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
+far = [(V4, "93.184.216.34"), (V4, "10.0.0.1"), (V4, "169.254.169.254"), (V4, "224.0.0.1"), (V6, "2606:2800::1")]
+near = [(V4, "127.0.0.1"), (V6, "::1")]
+families = {V4, V6} if sys.argv[1:] == ["ipv6"] else {V4}
 print(json.dumps({
-    "out": [outcome(lambda: way(family, address)) for way in (tcp, udp) for family, address in (
-        (V4, "93.184.216.34"), (V4, "10.0.0.1"), (V4, "169.254.169.254"), (V4, "224.0.0.1"), (V6, "2606:2800::1"))],
+    "out": [outcome(lambda: way(family, there)) for way in (tcp, udp) for family, there in far if family in families],
     "names": [outcome(lambda: socket.getaddrinfo(name, 443)) for name in ("example.org", "host.docker.internal")],
-    "loopback": [outcome(lambda: loopback(V4, "127.0.0.1")), outcome(lambda: loopback(V6, "::1"))],
+    "loopback": [outcome(lambda: loopback(family, here)) for family, here in near if family in families],
     "localhost": outcome(lambda: socket.getaddrinfo("localhost", 443)),
     "interfaces": [name for _, name in socket.if_nameindex()],
     "user": [os.getuid(), os.getgid()],
@@ -117,19 +120,29 @@ def closed(*command: str, **environment: str) -> subprocess.CompletedProcess[str
     )
 
 
+def has_ipv6() -> bool:
+    """Whether this machine has an IPv6 loopback at all."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def seen() -> Any:
     """What a process finds there."""
     if (refusal := closed("true")).returncode == NOT_HERE:
         pytest.skip(refusal.stderr.strip())
-    found = closed(sys.executable, "-c", ATTEMPTS)
+    found = closed(sys.executable, "-c", ATTEMPTS, *(["ipv6"] if has_ipv6() else []))
     assert found.returncode == 0, found.stderr
     return json.loads(found.stdout)
 
 
 def test_no_packet_has_a_way_out(seen: Any) -> None:
     """Public, private, link-local and multicast: the kernel itself says that the network is unreachable."""
-    assert seen["out"] == [errno.ENETUNREACH] * 10
+    assert len(seen["out"]) >= 8
+    assert set(seen["out"]) == {errno.ENETUNREACH}
     assert seen["interfaces"] == ["lo"]
 
 
@@ -139,7 +152,7 @@ def test_no_name_is_resolved_but_this_machines(seen: Any) -> None:
 
 
 def test_loopback_works(seen: Any) -> None:
-    assert seen["loopback"] == ["went through"] * 2
+    assert set(seen["loopback"]) == {"went through"}
 
 
 @pytest.mark.usefixtures("seen")
