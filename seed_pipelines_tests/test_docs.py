@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 import pytest
+from pydantic import AliasChoices
 
 from seed_pipelines import errors
 from seed_pipelines.cli import main
@@ -218,7 +219,11 @@ class TestEnvironmentVariables:
 
 
 def _settings() -> set[str]:
-    return {f"SEED_{name.upper()}" for name in Settings.model_fields}
+    named = {name: field.validation_alias for name, field in Settings.model_fields.items()}
+    return {
+        str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"SEED_{name.upper()}"
+        for name, alias in named.items()
+    }
 
 
 class TestPlaces:

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     """Servers of the deployment that no other setting names: `host:port` each, separated by commas."""
     dagster_postgres_url: str | None = None
     """Dagster's own storage, as `dagster.yaml` has it: postgresql+psycopg2://..."""
-    otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otlp_endpoint: str | None = Field(None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT"))
     """Collector of traces and metrics over OTLP/HTTP; None sends none."""
     schedules: Literal["stopped", "running"] = "stopped"
     """Whether schedules run before anybody has started or stopped them in the Dagster UI."""

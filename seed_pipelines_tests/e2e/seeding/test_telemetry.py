@@ -1,0 +1,77 @@
+"""A run in staging and its collector: what arrives, and that a run does as well without one."""
+
+import time
+from collections.abc import Iterator
+from socket import socket
+
+import pytest
+
+from seed_pipelines.domain.evidence.envelope import payload_of
+from seed_pipelines.domain.evidence.statement import read_report
+from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, Finished, Staging
+from seed_pipelines_tests.fakes.otlp_receiver import collecting
+
+pytestmark = pytest.mark.e2e
+
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address that nothing listens at, for as long as the test runs."""
+    with socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def seeded(staging: Staging, endpoint: str) -> tuple[Finished, float]:
+    """A run that exports to an address, and the seconds that it took."""
+    began = time.monotonic()
+    done = staging.seed("--json", *OVERRIDE, **{ENDPOINT: endpoint, "NO_PROXY": "127.0.0.1"})
+    return done, time.monotonic() - began
+
+
+def test_a_run_arrives_as_one_trace(staging: Staging) -> None:
+    """Every step under the trace id of its sealed report, its rows and cost beside it, and nothing that it seeded."""
+    with collecting() as collector:
+        done, _ = seeded(staging, collector.address)
+    assert done.exit_code == 0, done.stderr
+    run = done.outcome["seed_run_id"]
+    with staging.superuser() as connection:
+        query = "SELECT envelope, (SELECT email FROM banking.customer LIMIT 1) FROM seed.report WHERE seed_run_id = %s"
+        found = connection.execute(query, [run]).fetchone()
+    assert found is not None
+    envelope, email = bytes(found[0]), str(found[1])
+    assert {span.trace_id for span in collector.spans} == {read_report(payload_of(envelope))["run"]["trace_id"]}
+    names = [span.name for span in collector.spans]
+    assert {name: names.count(name) for name in names} == {
+        "generate": 2,
+        "load": 1,
+        "check": 1,
+        "seal": 1,
+        "seed run": 1,
+    }
+    (root,) = (span for span in collector.spans if span.name == "seed run")
+    assert {span.parent_id for span in collector.spans} == {root.span_id, ""}
+    assert not any(span.is_error for span in collector.spans)
+    rows = {(of["seed.step"], of.get("seed.entity")): value for of, value in collector.metrics["seed.rows"]}
+    assert set(rows) == {("generate", "customers"), ("generate", "bank_accounts"), ("load", None)}
+    assert rows["load", None] == rows["generate", "customers"] + rows["generate", "bank_accounts"]
+    assert [(of["seed.outcome"], value) for of, value in collector.metrics["seed.outcomes"]] == [("succeeded", 1)]
+    sent = b"".join(collector.bodies)
+    assert b"staging" in sent
+    secrets = [value for name, value in staging.variables.items() if "TOKEN" in name or "SECRET" in name]
+    assert secrets
+    assert not [secret for secret in (*secrets, email) if secret.encode() in sent]
+
+
+def test_a_run_does_as_well_without_a_collector(staging: Staging, nobody: str) -> None:
+    """One that is away, or takes everything and never answers, costs the end of the process two seconds at most."""
+    plain, usual = seeded(staging, "")
+    assert plain.exit_code == 0, plain.stderr
+    away, took_away = seeded(staging, nobody)
+    with collecting(is_slow=True) as collector:
+        slow, took_slow = seeded(staging, collector.address)
+    assert (away.exit_code, slow.exit_code) == (0, 0), (away.stderr, slow.stderr)
+    assert {run.outcome["digest"] for run in (plain, away, slow)} == {plain.outcome["digest"]}
+    assert max(took_away, took_slow) < 2 * usual + 10  # the exporter gives each request ten
