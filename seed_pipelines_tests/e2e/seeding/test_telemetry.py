@@ -13,8 +13,6 @@ from seed_pipelines_tests.fakes.otlp_receiver import collecting
 
 pytestmark = pytest.mark.e2e
 
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-
 
 @pytest.fixture
 def nobody() -> Iterator[str]:
@@ -27,7 +25,7 @@ def nobody() -> Iterator[str]:
 def seeded(staging: Staging, endpoint: str) -> tuple[Finished, float]:
     """A run that exports to an address, and the seconds that it took."""
     began = time.monotonic()
-    done = staging.seed("--json", *OVERRIDE, **{ENDPOINT: endpoint, "NO_PROXY": "127.0.0.1"})
+    done = staging.seed("--json", *OVERRIDE, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, NO_PROXY="127.0.0.1")
     return done, time.monotonic() - began
 
 
