@@ -28,7 +28,7 @@ from seed_pipelines_tests.fakes import (
     FakeTables,
     FakeTelemetry,
 )
-from seed_pipelines_tests.fakes.requests import FakeLimits
+from seed_pipelines_tests.fakes.limits import FakeLimits
 
 REFERENCE = datetime(2025, 1, 1, tzinfo=UTC)
 IN_WINDOW = datetime(2025, 6, 1, 2, 0, tzinfo=UTC)

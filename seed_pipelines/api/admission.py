@@ -1,46 +1,28 @@
 """Who asks, for which tenant and environment, and how often: what every request passes, in this order."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from fastapi import Depends, Header, Request
+from anyio import to_thread
+from fastapi import Depends, Request
+from starlette.responses import Response
 
-from seed_pipelines.adapters.postgres.access_decisions import AccessDecision, Action
+from seed_pipelines.adapters.postgres.access_decisions import Action
+from seed_pipelines.adapters.postgres.admissions import Asking
 from seed_pipelines.adapters.postgres.idempotency import Claim, Operation
-from seed_pipelines.adapters.postgres.rate_limits import RateLimitKey
 from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.api.answers import Answer
+from seed_pipelines.api.header_fields import idempotency_key, named
 from seed_pipelines.api.rate_headers import DECISION
 from seed_pipelines.api.services import ApiServices, Realm
 from seed_pipelines.api.tokens import Token
-from seed_pipelines.domain.catalogue import Environment
 from seed_pipelines.domain.rate_limit import Decision
-from seed_pipelines.errors import Forbidden, RateLimited, RequestInvalid, RequestMalformed
-from seed_pipelines.seeding import guards
-from seed_pipelines.seeding.authorization import Caller, authorize
-from seed_pipelines.seeding.services import ControlDatabase
+from seed_pipelines.errors import Forbidden, RateLimited
+from seed_pipelines.seeding.authorization import Caller, Permission, permission_of
 
 _PURPOSE: Final = "api"
-
-
-@dataclass(frozen=True)
-class TokenSubject:
-    """The subject of a token, whose grants the control database has."""
-
-    name: str
-    control: ControlDatabase
-
-    def subject(self) -> str:
-        """Its name in the grants."""
-        return self.name
-
-    def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
-        """The roles granted to it."""
-        return self.control.roles_of(self.name, tenant_id, environment)
-
-    def record_decision(self, decision: AccessDecision) -> None:
-        """Add a decision to the record."""
-        self.control.record_decision(decision)
 
 
 @dataclass(frozen=True)
@@ -51,6 +33,8 @@ class Asked:
     realm: Realm
     token: Token
     tenant: Tenant
+    roles: frozenset[str]
+    """Granted to the subject of the token."""
     environment: str
     decision: Decision
 
@@ -59,18 +43,40 @@ class Asked:
         if not self.decision.allowed:
             raise RateLimited("The allowance is used up: Retry-After says when the next request is taken.")
 
-    def authorize(self, action: Action) -> None:
-        """The subject of the token may do it, and the answer is on record; Forbidden."""
-        subject = TokenSubject(self.token.subject, self.realm.control)
+    def permission(self, action: Action) -> Permission:
+        """Whether the subject of the token may do it."""
         caller = Caller(str(uuid4()), self.token.subject, self.token.roles)
-        try:
-            authorize(subject, self.tenant, self.environment, action, caller)
-        except RequestInvalid as error:
-            raise Forbidden(error.detail) from error
+        return permission_of(self.token.subject, self.roles, self.tenant, self.environment, action, caller)
+
+    def authorize(self, action: Action) -> None:
+        """The subject of the token may do it, and the answer is on record; Forbidden. Waits for the database."""
+        permission = self.permission(action)
+        self.realm.control.record_decision(permission.decision)
+        if permission.refusal is not None:
+            raise Forbidden(permission.refusal.detail) from permission.refusal
 
     def claim(self, operation: Operation, key: str, content_hash: str, profile: str) -> Claim:
         """What is asked for under a key."""
         return Claim(self.tenant.tenant_id, self.environment, operation, key, content_hash, profile)
+
+    async def once(
+        self, action: Action, claim: Claim, answer: Callable[[], Awaitable[Answer]], known: Answer | None = None
+    ) -> Response:
+        """The answer that was given under the key, whatever is left of the allowance, or a new one within it.
+
+        `known` is what `answer` would give, where that is known.
+        """
+        if not self.decision.allowed and await self.realm.answers.find(claim) is None:
+            self.within_allowance()
+        permission = self.permission(action)
+        if permission.refusal is not None:
+            await to_thread.run_sync(self.authorize, action)
+
+        async def text() -> str:
+            return (await answer()).text
+
+        given = await self.realm.answers.once(claim, permission.decision, text, known.text if known else None)
+        return Answer.stored(given.text).response(repeated=given.repeated)
 
 
 def services_of(request: Request) -> ApiServices:
@@ -79,43 +85,28 @@ def services_of(request: Request) -> ApiServices:
     return services
 
 
-def token_of(request: Request) -> Token:
-    """The bearer token; Unauthenticated."""
-    return services_of(request).tokens.verify(request.headers.get("Authorization"))
+async def asked(request: Request) -> Asked:
+    """Somebody who is known asks, and it is counted; Forbidden unless the token is for this tenant and environment.
 
-
-def asked(
-    request: Request,
-    token: Annotated[Token, Depends(token_of)],
-    tenant: Annotated[str, Header(alias="X-Tenant-ID", min_length=1, max_length=255)],
-    environment: Annotated[Environment, Header(alias="X-Environment")],
-) -> Asked:
-    """Somebody who is known asks, and it is counted; Forbidden unless the token is for this tenant and environment."""
+    Unauthenticated before anything else; RequestMalformed.
+    """
     services = services_of(request)
-    if environment != token.environment or environment not in services.environments:
-        raise Forbidden(f"{token.subject} asks for {environment} with a token for {token.environment}.")
-    realm = services.realms(environment)
-    known = realm.control.tenant(token.tenant_id)
-    if tenant.lower() not in (str(known.tenant_id), known.slug):
-        raise Forbidden(f"{token.subject} asks for {tenant!r} with a token for {known.slug}.")
-    allowance = services.allowance
-    key = RateLimitKey(known.tenant_id, environment, _PURPOSE)
-    decision = realm.limits.take(key, allowance.limit, allowance.window_seconds, allowance.burst)
-    setattr(request.state, DECISION, decision)
-    return Asked(services, realm, token, known, environment, decision)
+    token = await services.tokens.verify(request.headers.get("Authorization"))
+    wanted = named(request, with_key=request.method == "POST")
+    if wanted.environment != token.environment or wanted.environment not in services.environments:
+        raise Forbidden(f"{token.subject} asks for {wanted.environment} with a token for {token.environment}.")
+    realm, allowance = services.realms(wanted.environment), services.allowance
+    asking = Asking(token.subject, token.tenant_id, wanted.tenant.lower(), wanted.environment, _PURPOSE)
+    found = await realm.admissions.ask(asking, allowance.limit, allowance.window_seconds, allowance.burst)
+    if found.decision is None:
+        raise Forbidden(f"{token.subject} asks for {wanted.tenant!r} with a token for {found.tenant.slug}.")
+    setattr(request.state, DECISION, found.decision)
+    return Asked(services, realm, token, found.tenant, found.roles, wanted.environment, found.decision)
 
 
-def idempotency_key(
-    key: Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=guards.LONGEST_KEY)],
-) -> str:
-    """The key of a request that changes something; RequestMalformed."""
-    try:
-        guards.usable_key(key)
-    except RequestInvalid as error:
-        invalid = {"in": "header", "name": "Idempotency-Key", "message": error.detail}
-        raise RequestMalformed(error.detail, invalid=[invalid]) from error
-    return key
+async def _key(request: Request) -> str:
+    return idempotency_key(request)
 
 
 AskedNow = Annotated[Asked, Depends(asked)]
-Key = Annotated[str, Depends(idempotency_key)]
+Key = Annotated[str, Depends(_key)]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final
 
 from anyio import to_thread
@@ -22,18 +22,18 @@ from seed_pipelines.errors import MethodNotAllowed, PathUnknown, RequestMalforme
 
 PREFIX: Final = "/api/v1"
 THREADS: Final = 16
-"""Requests at work at once, each with two connections to PostgreSQL at most; others wait."""
+"""Requests at work in threads at once; others wait."""
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(services: ApiServices, kept: AbstractContextManager[None] | None = None) -> ASGIApp:
+def create_app(services: ApiServices, kept: AbstractAsyncContextManager[None] | None = None) -> ASGIApp:
     """The application; `kept` is entered while it runs."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
-        with kept or nullcontext():
+        async with kept or nullcontext():
             yield
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)

@@ -70,6 +70,10 @@ class Submitted:
 
     def manifest(self, tenant: Tenant, environment: str, catalogue: Catalogue) -> Manifest:
         """The manifest, if it is right and the tenant's; ManifestInvalid and its like, TenantMismatch, with every issue."""
+        return restored_manifest(self.valid_document(tenant, environment, catalogue))
+
+    def valid_document(self, tenant: Tenant, environment: str, catalogue: Catalogue) -> Mapping[str, Any]:
+        """The document of `manifest`."""
         if self.document is None:
             raise refusal(self.unreadable)
         others = _of_somebody_else(self.document, tenant, environment)
@@ -80,11 +84,11 @@ class Submitted:
             raise TenantMismatch(
                 f"{others[0].message}; allowed: {others[0].allowed}", issues=[issue.as_dict() for issue in others]
             )
-        return restored_manifest(self.document)
+        return self.document
 
 
-async def source_of(request: Request, _: Annotated[Asked, Depends(asked)]) -> Source:
-    """The body; NotAcceptable, MediaTypeUnsupported, ContentTooLarge."""
+async def source_of(request: Request) -> Source:
+    """The body, to be read once it is known who sends it; NotAcceptable, MediaTypeUnsupported, ContentTooLarge."""
     acceptable(request)
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type not in SYNTAXES or "Content-Encoding" in request.headers:
@@ -107,7 +111,11 @@ def acceptable(request: Request) -> None:
     raise NotAcceptable(f"Answers come as {JSON}, and problems as {PROBLEM}.")
 
 
-Body = Annotated[Source, Depends(source_of)]
+async def _source(request: Request, _: Annotated[Asked, Depends(asked)]) -> Source:
+    return await source_of(request)
+
+
+Body = Annotated[Source, Depends(_source)]
 
 
 def _of_somebody_else(document: Mapping[str, Any], tenant: Tenant, environment: str) -> tuple[Issue, ...]:

@@ -2,10 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
 from typing import Annotated, Any, Final
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from seed_pipelines.adapters.postgres.idempotency import Claim, Replay
 from seed_pipelines.api.admission import Asked, AskedNow, Key
 from seed_pipelines.api.answers import Answer, as_json, problem_answer
 from seed_pipelines.api.bodies import Body, Submitted, acceptable
+from seed_pipelines.api.header_fields import described
 from seed_pipelines.api.run_representation import OVER, body_of, entity_tag, names_tag, shown
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.errors import (
@@ -38,15 +39,15 @@ _PLACE: Final = "/api/v1/seed-runs"
 RunId = Annotated[UUID, Path(alias="id")]
 
 
-@router.post("/seed-runs")
-def create_seed_run(asked: AskedNow, key: Key, source: Body) -> Response:
+@router.post("/seed-runs", openapi_extra=described(with_key=True))
+async def create_seed_run(asked: AskedNow, key: Key, source: Body) -> Response:
     """Put a run of a deployed manifest into the queue, once for a key, if it may begin now and what it needs answers."""
-    submitted = Submitted.of(source)
+    submitted = await to_thread.run_sync(Submitted.of, source)
     claim = asked.claim("seed_run_request", key, submitted.fingerprint, "")
-    return _once(asked, claim, lambda: _created(asked, claim, submitted))
+    return await asked.once("seed", claim, lambda: to_thread.run_sync(_created, asked, claim, submitted))
 
 
-@router.get("/seed-runs")
+@router.get("/seed-runs", openapi_extra=described(with_key=False))
 def list_seed_runs(
     request: Request,
     asked: AskedNow,
@@ -65,7 +66,7 @@ def list_seed_runs(
     return Answer(200, as_json({"items": items, "next_cursor": more}), headers=links).response()
 
 
-@router.get("/seed-runs/{id}")
+@router.get("/seed-runs/{id}", openapi_extra=described(with_key=False))
 def read_seed_run(
     request: Request,
     asked: AskedNow,
@@ -82,8 +83,8 @@ def read_seed_run(
     return answer.response()
 
 
-@router.post("/seed-runs/{id}/cancel")
-def cancel_seed_run(
+@router.post("/seed-runs/{id}/cancel", openapi_extra=described(with_key=True))
+async def cancel_seed_run(
     request: Request,
     asked: AskedNow,
     key: Key,
@@ -94,16 +95,7 @@ def cancel_seed_run(
     acceptable(request)
     content_hash = hashlib.sha256(str(run_id).encode()).hexdigest()
     claim = asked.claim("seed_run_cancel", key, content_hash, "")
-    return _once(asked, claim, lambda: _cancelled(asked, str(run_id), if_match))
-
-
-def _once(asked: Asked, claim: Claim, answer: Callable[[], Answer]) -> Response:
-    """The answer that was given under the key, whatever is left of the allowance, or a new one within it."""
-    if not asked.decision.allowed and asked.realm.answers.find(claim) is None:
-        asked.within_allowance()
-    asked.authorize("seed")
-    given = asked.realm.answers.once(claim, lambda: answer().text)
-    return Answer.stored(given.text).response(repeated=given.repeated)
+    return await asked.once("seed", claim, lambda: to_thread.run_sync(_cancelled, asked, str(run_id), if_match))
 
 
 def _created(asked: Asked, claim: Claim, submitted: Submitted) -> Answer:

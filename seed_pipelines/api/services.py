@@ -1,6 +1,6 @@
 """What the API reaches: the control database of each environment, Dagster's queue, the deployed manifests, the keys of tokens."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,28 +8,47 @@ from typing import Protocol
 from uuid import UUID
 
 from seed_pipelines.adapters.manifest_files import LoadedManifest
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
+from seed_pipelines.adapters.postgres.admissions import Admission, Asking
 from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.request_answers import Given
-from seed_pipelines.api.tokens import TokenVerifier
+from seed_pipelines.api.tokens import RememberedTokens
+from seed_pipelines.api.verdicts import Verdicts
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.outbound import Endpoint
 from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.orchestration.run_queue import QueuedRun
-from seed_pipelines.seeding.services import ControlDatabase, RateLimits
+from seed_pipelines.seeding.services import ControlDatabase
+
+
+class Admissions(Protocol):
+    """Tenants, grants and allowances."""
+
+    async def ask(self, asking: Asking, limit: int, window_seconds: int, burst: int) -> Admission:
+        """Look the subject and the tenant up, and take a request from the tenant's allowance; TenantUnknown."""
 
 
 class Answers(Protocol):
     """Answers that are given once under a key and repeated for a day."""
 
-    def find(self, claim: Claim) -> str | None:
+    async def find(self, claim: Claim) -> str | None:
         """The answer that was given under the key, None if there is none; IdempotencyConflict."""
 
-    def once(self, claim: Claim, answer: Callable[[], str]) -> Given:
-        """The answer under the key: the one that was given, or what `answer` gives now while others wait."""
+    async def once(
+        self,
+        claim: Claim,
+        permission: AccessDecision,
+        answer: Callable[[], Awaitable[str]],
+        known: str | None = None,
+    ) -> Given:
+        """The answer under the key: the one that was given, or what `answer` gives now while others wait.
+
+        `known` is what `answer` would give, where that is known. `permission` is recorded before, whatever becomes of the request.
+        """
 
     def reserved(self, claim: Claim) -> UUID:
-        """The id for what is made under the key, the same until it is answered."""
+        """The id for what is made under the key, the same until it is answered; for a thread that may wait."""
 
 
 class Runs(Protocol):
@@ -64,7 +83,7 @@ class Realm:
 
     control: ControlDatabase
     answers: Answers
-    limits: RateLimits
+    admissions: Admissions
 
 
 @dataclass(frozen=True)
@@ -92,8 +111,9 @@ class ApiServices:
     stubs: StubAddresses
     """Where the stubs of the outside systems are."""
     servers: Servers
-    tokens: TokenVerifier
+    tokens: RememberedTokens
     catalogue: Catalogue
+    verdicts: Verdicts
     allowance: Allowance
     clock: Callable[[], datetime]
     """Now, in UTC."""

@@ -1,10 +1,15 @@
 """Bearer tokens (RFC 6750): JSON Web Tokens that an OpenID Connect provider has signed, and what they say."""
 
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import jwt
+from anyio import to_thread
 
 from seed_pipelines.errors import Unauthenticated
 
@@ -14,6 +19,8 @@ SUBJECT_PREFIX: Final = "token:"
 """Of a token's subject in the grants, so that no token can be mistaken for a login of the database."""
 
 _LEEWAY_SECONDS: Final = 5
+_REMEMBERED_SECONDS: Final = 60.0
+_MOST_REMEMBERED: Final = 1_024
 _REQUIRED: Final = ["exp", "iat", "iss", "aud", "sub"]
 _REFUSAL: Final = "The request needs a bearer token of this deployment's issuer that holds now."
 
@@ -35,6 +42,8 @@ class Token:
     environment: str
     roles: tuple[str, ...]
     """The only ones that it may be used for; none for all that its subject was granted."""
+    holds_until: float
+    """Seconds since 1970, the leeway included."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +80,39 @@ class TokenVerifier:
         )
 
 
+class RememberedTokens:
+    """Believes what a verifier believed of the same token less than a minute ago, as long as the token holds.
+
+    Belongs to one event loop. A key that the issuer takes back is believed for that minute longer.
+    """
+
+    def __init__(self, verifier: TokenVerifier, clock: Callable[[], float] = time.time) -> None:
+        """`clock` counts seconds since 1970."""
+        self._verifier = verifier
+        self._clock = clock
+        self._believed: OrderedDict[bytes, tuple[Token, float]] = OrderedDict()
+
+    async def verify(self, authorization: str | None) -> Token:
+        """The token in an Authorization header; Unauthenticated, without a reason, or IdentityUnavailable."""
+        digest = hashlib.sha256((authorization or "").encode()).digest()
+        now = self._clock()
+        token, until = self._believed.get(digest, (None, now))
+        if token is not None and now < until:
+            return token
+        # The verifier may wait for the issuer's keys.
+        token = await to_thread.run_sync(self._verifier.verify, authorization)
+        self._believed[digest] = (token, min(token.holds_until, now + _REMEMBERED_SECONDS))
+        self._believed.move_to_end(digest)
+        if len(self._believed) > _MOST_REMEMBERED:
+            self._believed.popitem(last=False)
+        return token
+
+
 def _token(claims: dict[str, Any]) -> Token:
     subject, environment, roles = claims["sub"], claims.get("environment"), claims.get("roles", [])
     if not (isinstance(subject, str) and subject and isinstance(environment, str)):
         raise ValueError("the subject or the environment is missing")
     if not (isinstance(roles, list) and all(isinstance(role, str) for role in roles)):
         raise ValueError("the roles are no list of names")
-    return Token(SUBJECT_PREFIX + subject, UUID(str(claims.get("tenant_id"))), environment, tuple(roles))
+    tenant_id = UUID(str(claims.get("tenant_id")))
+    return Token(SUBJECT_PREFIX + subject, tenant_id, environment, tuple(roles), float(claims["exp"]) + _LEEWAY_SECONDS)

@@ -1,7 +1,8 @@
 """The application with the real outside systems, where the settings say they are."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,15 +12,17 @@ from starlette.types import ASGIApp
 from seed_pipelines.adapters.identity_provider import IdentityProvider
 from seed_pipelines.adapters.manifest_files import deployed
 from seed_pipelines.adapters.outbound import OutboundClient
+from seed_pipelines.adapters.postgres.admissions import Admissions
+from seed_pipelines.adapters.postgres.async_database import AsyncDatabase
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
-from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits
 from seed_pipelines.adapters.postgres.request_answers import RequestAnswers
 from seed_pipelines.adapters.vault import TransitKeys
 from seed_pipelines.api.app import create_app
 from seed_pipelines.api.run_servers import RunServers
 from seed_pipelines.api.services import Allowance, ApiServices, Realm
-from seed_pipelines.api.tokens import TokenVerifier
+from seed_pipelines.api.tokens import RememberedTokens, TokenVerifier
+from seed_pipelines.api.verdicts import Verdicts
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.errors import RequestInvalid
 from seed_pipelines.orchestration.resources import SeedingFromSettings
@@ -31,14 +34,31 @@ _PREFLIGHT_SECONDS: Final = 2
 """For one question to a server that a run will need."""
 
 
+@dataclass(frozen=True)
+class Reached:
+    """The control database of one environment."""
+
+    database: Database
+    """For threads."""
+    exchanges: AsyncDatabase
+    """For the event loop."""
+
+    @classmethod
+    def by(cls, url: str) -> "Reached":
+        """By one URL."""
+        return cls(Database(url, application_name=_NAME), AsyncDatabase(url, application_name=_NAME))
+
+    def realm(self, settings: Settings) -> Realm:
+        """What the API asks it."""
+        control = PostgresControl(self.database, settings.lease_ttl_seconds)
+        return Realm(control, RequestAnswers(self.database, self.exchanges), Admissions(self.exchanges))
+
+
 def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
     """The application of a deployment; RequestInvalid if nobody's tokens would be believed."""
     environments = settings.served_environments
-    databases = {
-        name: Database(settings.control_database_url.replace("{environment}", name), application_name=_NAME)
-        for name in environments
-    }
-    realms = {name: _realm(database, settings) for name, database in databases.items()}
+    reached = {name: Reached.by(settings.control_database_url.replace("{environment}", name)) for name in environments}
+    realms = {name: found.realm(settings) for name, found in reached.items()}
     services = ApiServices(
         realms=realms.__getitem__,
         environments=environments,
@@ -48,6 +68,7 @@ def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
         servers=_servers(settings),
         tokens=_tokens(settings),
         catalogue=settings.catalogue,
+        verdicts=Verdicts(),
         allowance=Allowance(
             settings.api_rate_limit,
             settings.api_rate_window_seconds,
@@ -55,12 +76,7 @@ def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
         ),
         clock=lambda: datetime.now(UTC),
     )
-    return create_app(services, _kept(*databases.values()))
-
-
-def _realm(database: Database, settings: Settings) -> Realm:
-    control = PostgresControl(database, settings.lease_ttl_seconds)
-    return Realm(control, RequestAnswers(database), PostgresRateLimits(database))
+    return create_app(services, _kept(*reached.values()))
 
 
 def _servers(settings: Settings) -> RunServers:
@@ -70,15 +86,17 @@ def _servers(settings: Settings) -> RunServers:
     return RunServers(vault, OutboundClient(timeout=_PREFLIGHT_SECONDS))
 
 
-def _tokens(settings: Settings) -> TokenVerifier:
+def _tokens(settings: Settings) -> RememberedTokens:
     if not (settings.oidc_issuer and settings.oidc_jwks):
         raise RequestInvalid("Say whose tokens are believed: SEED_OIDC_ISSUER and SEED_OIDC_JWKS are not set.")
-    return TokenVerifier(IdentityProvider(settings.oidc_jwks), settings.oidc_issuer, settings.oidc_audience)
+    keys = IdentityProvider(settings.oidc_jwks)
+    return RememberedTokens(TokenVerifier(keys, settings.oidc_issuer, settings.oidc_audience))
 
 
-@contextmanager
-def _kept(*databases: Database) -> Iterator[None]:
-    with ExitStack() as stack:
-        for database in databases:
-            stack.enter_context(database.kept())
+@asynccontextmanager
+async def _kept(*databases: Reached) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for reached in databases:
+            stack.enter_context(reached.database.kept())
+            stack.push_async_callback(reached.exchanges.close)
         yield

@@ -33,9 +33,27 @@ class Caller:
     claimed_roles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Permission:
+    """The answer, which is to be recorded before it is given."""
+
+    decision: AccessDecision
+    refusal: Forbidden | RequestInvalid | None
+
+
 def authorize(asking: Subject, tenant: Tenant, environment: str, action: Action, caller: Caller) -> None:
     """The subject may do it; Forbidden, RequestInvalid. The answer is recorded before it is given."""
-    subject, granted = asking.subject(), asking.roles(tenant.tenant_id, environment)
+    granted = asking.roles(tenant.tenant_id, environment)
+    permission = permission_of(asking.subject(), granted, tenant, environment, action, caller)
+    asking.record_decision(permission.decision)
+    if permission.refusal is not None:
+        raise permission.refusal
+
+
+def permission_of(
+    subject: str, granted: frozenset[str], tenant: Tenant, environment: str, action: Action, caller: Caller
+) -> Permission:
+    """Whether a subject with these grants may do it."""
     counted = guards.counted_roles(caller.claimed_roles, granted)
     refusal: Forbidden | RequestInvalid | None = None
     try:
@@ -53,6 +71,4 @@ def authorize(asking: Subject, tenant: Tenant, environment: str, action: Action,
         requested_by=caller.requested_by,
         origin=caller.origin,
     )
-    asking.record_decision(decision)
-    if refusal is not None:
-        raise refusal
+    return Permission(decision, refusal)

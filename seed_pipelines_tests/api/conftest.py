@@ -14,14 +14,15 @@ from starlette.testclient import TestClient
 from seed_pipelines.adapters.manifest_files import LoadedManifest
 from seed_pipelines.api.app import create_app
 from seed_pipelines.api.services import Allowance, ApiServices, Realm
-from seed_pipelines.api.tokens import SUBJECT_PREFIX, TokenVerifier
+from seed_pipelines.api.tokens import SUBJECT_PREFIX, RememberedTokens, TokenVerifier
+from seed_pipelines.api.verdicts import Verdicts
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
 from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines_tests.api.issuers import AUDIENCE, ISSUER, SUBJECT, Issuer
 from seed_pipelines_tests.contracts.responses import check_response
-from seed_pipelines_tests.fakes.requests import FakeAnswers, FakeLimits, FakeRuns, FakeServers
+from seed_pipelines_tests.fakes.requests import FakeAdmissions, FakeAnswers, FakeRuns, FakeServers
 from seed_pipelines_tests.manifest_examples import example
 from seed_pipelines_tests.worlds import TENANT, World
 
@@ -48,7 +49,7 @@ class ApiWorld:
     issuer: Issuer
     client: TestClient
     answers: FakeAnswers
-    limits: FakeLimits
+    limits: FakeAdmissions
     runs: FakeRuns
     servers: FakeServers
     folder: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
@@ -86,7 +87,8 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
     """An application whose caller is a seed-runner, inside the window, with the example deployed."""
     world.catalogue = Catalogue.packaged()
     world.control.granted_to[SUBJECT_PREFIX + SUBJECT] = frozenset({"seed-runner"})
-    answers, limits, runs, servers = FakeAnswers(), FakeLimits(), FakeRuns(), FakeServers()
+    control, runs, servers = world.control, FakeRuns(), FakeServers()
+    answers, limits = FakeAnswers(control), FakeAdmissions(control)
     deployed = read_manifest(example(), world.catalogue, ENTITIES)
     folder = {deployed.identity: deployed}
 
@@ -95,14 +97,15 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
         return None if there is None else LoadedManifest(Path("tenant-a.yaml"), "", there, there.document)
 
     services = ApiServices(
-        realms=lambda _: Realm(world.control, answers, limits),
+        realms=lambda _: Realm(control, answers, limits),
         environments=("staging", "perf"),
         runs=runs,
         deployed=found,
         stubs=StubAddresses(own={"kyc": "http://stub:4010"}),
         servers=servers,
-        tokens=TokenVerifier(Keys(issuer), ISSUER, AUDIENCE),
+        tokens=RememberedTokens(TokenVerifier(Keys(issuer), ISSUER, AUDIENCE)),
         catalogue=world.catalogue,
+        verdicts=Verdicts(),
         allowance=Allowance(limit=120, window_seconds=60, burst=120),
         clock=lambda: world.now,
     )

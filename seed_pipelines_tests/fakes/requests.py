@@ -1,14 +1,15 @@
 """What the API reaches, in memory."""
 
-import threading
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
+from seed_pipelines.adapters.postgres.admissions import Admission, Asking
 from seed_pipelines.adapters.postgres.idempotency import Claim
-from seed_pipelines.adapters.postgres.rate_limits import RateLimitKey
 from seed_pipelines.adapters.postgres.request_answers import Given
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.outbound import Endpoint
@@ -21,30 +22,39 @@ from seed_pipelines.errors import (
     SeedRunUnknown,
 )
 from seed_pipelines.orchestration.run_queue import QueuedRun
+from seed_pipelines_tests.fakes.control import FakeControl
 
 
 @dataclass
 class FakeAnswers:
     """Answers that never grow old."""
 
+    control: FakeControl
     answers: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict)
     ids: dict[tuple[object, ...], UUID] = field(default_factory=dict)
     computed: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def find(self, claim: Claim) -> str | None:
+    async def find(self, claim: Claim) -> str | None:
         used_for, text = self.answers.get(tuple(claim.identity), (claim.manifest_hash, None))
         if used_for != claim.manifest_hash:
             raise IdempotencyConflict("Another manifest.", key=claim.key)
         return text
 
-    def once(self, claim: Claim, answer: Callable[[], str]) -> Given:
-        with self.lock:
-            found = self.find(claim)
+    async def once(
+        self,
+        claim: Claim,
+        permission: AccessDecision,
+        answer: Callable[[], Awaitable[str]],
+        known: str | None = None,
+    ) -> Given:
+        self.control.record_decision(permission)
+        async with self.lock:
+            found = await self.find(claim)
             if found is not None:
                 return Given(found, repeated=True)
-            text = answer()
-            self.computed += 1
+            text = await answer() if known is None else known
+            self.computed += known is None
             self.answers[tuple(claim.identity)] = (claim.manifest_hash, text)
             return Given(text, repeated=False)
 
@@ -53,18 +63,24 @@ class FakeAnswers:
 
 
 @dataclass
-class FakeLimits:
+class FakeAdmissions:
     """So many requests, and no more until the test says so."""
 
+    control: FakeControl
     left: int = 1_000
-    asked: list[RateLimitKey] = field(default_factory=list)
+    asked: list[Asking] = field(default_factory=list)
+    """What was taken for."""
 
-    def take(self, key: RateLimitKey, limit: int, window_seconds: int, burst: int, cost: int = 1) -> Decision:
-        self.asked.append(key)
-        if self.left < cost:
-            return Decision(allowed=False, remaining=0, retry_after_seconds=0.4, reset_seconds=59.5)
-        self.left -= cost
-        return Decision(allowed=True, remaining=self.left, retry_after_seconds=0, reset_seconds=0.5)
+    async def ask(self, asking: Asking, limit: int, window_seconds: int, burst: int) -> Admission:
+        tenant = self.control.tenant(asking.tenant_id)
+        roles = self.control.roles_of(asking.subject, tenant.tenant_id, asking.environment)
+        if asking.named not in (str(tenant.tenant_id), tenant.slug):
+            return Admission(tenant, roles, None)
+        self.asked.append(asking)
+        if self.left < 1:
+            return Admission(tenant, roles, Decision(False, remaining=0, retry_after_seconds=0.4, reset_seconds=59.5))
+        self.left -= 1
+        return Admission(tenant, roles, Decision(True, remaining=self.left, retry_after_seconds=0, reset_seconds=0.5))
 
 
 @dataclass

@@ -1,12 +1,21 @@
 """What subjects were allowed and refused: rows that are added and never changed."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from seed_pipelines.adapters.postgres.database import Database
 
 Action = Literal["seed", "override_window", "dry_run", "purge", "purge_expired", "read"]
+
+ADD: Final = """
+INSERT INTO seed.access_decision (tenant_id, environment, action, claimed_roles, counted_roles, allowed, problem_code,
+    requested_by, origin)
+VALUES (%(tenant_id)s, %(environment)s, %(action)s, %(claimed_roles)s, %(counted_roles)s, %(allowed)s, %(problem_code)s,
+    %(requested_by)s, %(origin)s)
+ON CONFLICT DO NOTHING
+"""
+"""Adds a decision."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +45,14 @@ class AccessDecisionLog:
     def add(self, decision: AccessDecision) -> None:
         """Add a decision, in a transaction of its own; nothing happens where its origin has the same one already."""
         with self._control.connection() as connection:
-            connection.execute(
-                "INSERT INTO seed.access_decision (tenant_id, environment, action, claimed_roles, counted_roles,"
-                " allowed, problem_code, requested_by, origin)"
-                " VALUES (%(tenant_id)s, %(environment)s, %(action)s, %(claimed_roles)s, %(counted_roles)s,"
-                " %(allowed)s, %(problem_code)s, %(requested_by)s, %(origin)s) ON CONFLICT DO NOTHING",
-                {
-                    **vars(decision),
-                    "claimed_roles": list(decision.claimed_roles),
-                    "counted_roles": list(decision.counted_roles),
-                    "allowed": decision.problem_code is None,
-                },
-            )
+            connection.execute(ADD, decision_parameters(decision))
+
+
+def decision_parameters(decision: AccessDecision) -> dict[str, object]:
+    """Those of ADD."""
+    return {
+        **vars(decision),
+        "claimed_roles": list(decision.claimed_roles),
+        "counted_roles": list(decision.counted_roles),
+        "allowed": decision.problem_code is None,
+    }

@@ -23,11 +23,13 @@ TENANT_SETTING: Final = "app.tenant_id"
 IDLE_SECONDS: Final = 60
 """How long a transaction may wait for its client: one that stands still must not hold up others for ever."""
 
-_BEGIN: Final = f"""
+BEGIN_SETTINGS: Final = f"""
 SET LOCAL TIME ZONE 'UTC';
 SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', true)
 WHERE current_setting('idle_in_transaction_session_timeout') = '0'
 """
+"""What every transaction begins with."""
+
 _FIRST_WITH_TRANSACTION_TIMEOUT: Final = 170_000
 _AWAY_CLASSES: Final = ("08", "53", "57", "58")
 _AWAY_STATES: Final = ("25P03", "25P04", "55P03")
@@ -91,10 +93,10 @@ class Database:
         except psycopg.Error as error:
             if (interruption := _interruption(error)) is not None:
                 raise interruption from None
-            meaning = self._meaning(error)
-            if meaning is None:
+            meant = meaning(error, self.location)
+            if meant is None:
                 raise
-            raise meaning from error
+            raise meant from error
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -138,7 +140,7 @@ class Database:
                 kept = self._idle.pop() if self._idle else None
             connection = kept or self.connect()
             try:
-                connection.execute(_BEGIN.encode())
+                connection.execute(BEGIN_SETTINGS.encode())
             except psycopg.Error as error:
                 connection.close()
                 if kept is None or not unavailable(error):
@@ -154,16 +156,6 @@ class Database:
             if self._keepers:
                 self._idle.append(connection)
             return self._keepers > 0
-
-    def _meaning(self, error: psycopg.Error) -> SeedError | None:
-        primary = error.diag.message_primary or ""
-        if unavailable(error):
-            return DatabaseUnavailable(f"{self.location}: {primary or str(error).strip()}")
-        if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            return Forbidden(f"{self.location}: {primary}. Grant the login its role (contracts/database/roles.sql).")
-        if isinstance(error, _ABSENT):
-            return TargetMismatch(f"{self.location}: {primary}. Is this the right database, and was it migrated?")
-        return None
 
 
 @contextmanager
@@ -203,6 +195,18 @@ def set_tenant(connection: Connection, tenant_id: UUID | None) -> None:
     """Act for a tenant, or for none, until the transaction ends."""
     value = "" if tenant_id is None else str(tenant_id)
     connection.execute("SELECT set_config(%s, %s, true)", [TENANT_SETTING, value])
+
+
+def meaning(error: psycopg.Error, where: str) -> SeedError | None:
+    """What an error of the driver says to whoever asked: DatabaseUnavailable, Forbidden, TargetMismatch; None for a fault of ours."""
+    primary = error.diag.message_primary or ""
+    if unavailable(error):
+        return DatabaseUnavailable(f"{where}: {primary or str(error).strip()}")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return Forbidden(f"{where}: {primary}. Grant the login its role (contracts/database/roles.sql).")
+    if isinstance(error, _ABSENT):
+        return TargetMismatch(f"{where}: {primary}. Is this the right database, and was it migrated?")
+    return None
 
 
 def unavailable(error: psycopg.Error) -> bool:

@@ -4,10 +4,10 @@ A claim on a key is made in the transaction that takes the lease, and dies with 
 stopped leaves its key free. The answer is stored in the transaction that ends the run well.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from seed_pipelines.adapters.postgres.database import Connection
@@ -20,6 +20,18 @@ FALLBACK_PREFIX: Final = "seed-data:"
 """Of the key of a run that was given none: it stands for the manifest's hash, and is void once another manifest is seeded."""
 TTL: Final = "24 hours"
 """How long an answer is repeated."""
+
+FIND: Final = """
+SELECT used.manifest_hash, used.seed_run_id, used.completed_at, used.response, lease.token, lease.holder,
+    ceil(extract(epoch FROM lease.expires_at - clock_timestamp()))::int
+FROM seed.idempotency_key AS used
+LEFT JOIN seed.lease ON lease.tenant_id = used.tenant_id AND lease.environment = used.environment
+    AND lease.seed_run_id = used.seed_run_id AND lease.expires_at > clock_timestamp()
+WHERE used.tenant_id = %(tenant_id)s AND used.environment = %(environment)s AND used.operation = %(operation)s
+    AND used.key = %(key)s
+    AND (used.completed_at IS NULL OR used.completed_at > clock_timestamp() - %(ttl)s::interval)
+"""
+"""What a key stands for, and the lease under which it is claimed."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,15 @@ def answered(
     `is_over` is asked about the token and the holder of a lease under which another claims the key. Raises
     IdempotencyConflict where the key stands for another manifest, IdempotencyInProgress where its run goes on.
     """
-    found = _find(connection, claim)
+    row = connection.execute(FIND, claim_parameters(claim)).fetchone()
+    return replay_of(row, claim, seed_run_id, is_over)
+
+
+def replay_of(
+    row: Sequence[Any] | None, claim: Claim, seed_run_id: UUID | None, is_over: Callable[[int, str], bool]
+) -> Replay | None:
+    """What `answered` makes of a row that FIND has found, if it has found one."""
+    found = None if row is None else _Found(*row)
     if found is None or found.seed_run_id == seed_run_id:
         return None
     if found.completed_at is None and (
@@ -181,15 +201,6 @@ def forget_keys(connection: Connection, tenant_id: UUID, environment: str, profi
     )
 
 
-def _find(connection: Connection, claim: Claim) -> _Found | None:
-    row = connection.execute(
-        "SELECT used.manifest_hash, used.seed_run_id, used.completed_at, used.response, lease.token, lease.holder,"
-        " ceil(extract(epoch FROM lease.expires_at - clock_timestamp()))::int"
-        " FROM seed.idempotency_key AS used"
-        " LEFT JOIN seed.lease ON lease.tenant_id = used.tenant_id AND lease.environment = used.environment"
-        " AND lease.seed_run_id = used.seed_run_id AND lease.expires_at > clock_timestamp()"
-        " WHERE used.tenant_id = %s AND used.environment = %s AND used.operation = %s AND used.key = %s"
-        " AND (used.completed_at IS NULL OR used.completed_at > clock_timestamp() - %s::interval)",
-        [*claim.identity, TTL],
-    ).fetchone()
-    return None if row is None else _Found(*row)
+def claim_parameters(claim: Claim) -> dict[str, object]:
+    """Those of FIND."""
+    return {**vars(claim), "ttl": TTL}

@@ -16,11 +16,12 @@ _REGISTER: Final = (
 )
 _SERVICE: Final = "seed_service"
 """The login of Dagster's processes (contracts/database/roles.sql): it and its members act for whoever opens the UI."""
-_IS_SERVICE: Final = (
+IS_SERVICE: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles AS service, pg_catalog.pg_roles AS login"
-    " WHERE service.rolname = %(service)s AND login.rolname = coalesce(%(login)s, session_user)"
+    f" WHERE service.rolname = '{_SERVICE}' AND login.rolname = coalesce(%(login)s, session_user)"
     " AND pg_has_role(login.oid, service.oid, 'MEMBER'))"
 )
+"""Whether a login, that of the session where it is NULL, is the service's or a member of it."""
 _BECOME_OWNER: Final = "SET LOCAL ROLE seed_owner"
 
 
@@ -90,8 +91,7 @@ class TenantDirectory:
                 "SELECT role FROM seed.role_grant WHERE subject = %s AND tenant_id = %s AND environment = %s",
                 [subject, tenant_id, environment],
             ).fetchall()
-            roles = frozenset(str(role) for (role,) in rows)
-            return roles - {"seed-admin"} if _is_service(connection, subject) else roles
+            return counted_grants([role for (role,) in rows], is_service=_is_service(connection, subject))
 
     def roles(self, tenant_id: UUID, environment: str) -> frozenset[str]:
         """What the subject was granted for a tenant and environment; seed-admin never counts for a service."""
@@ -101,8 +101,13 @@ class TenantDirectory:
                 " WHERE subject = session_user::text AND tenant_id = %s AND environment = %s",
                 [tenant_id, environment],
             ).fetchall()
-            roles = frozenset(str(role) for (role,) in rows)
-            return roles - {"seed-admin"} if _is_service(connection) else roles
+            return counted_grants([role for (role,) in rows], is_service=_is_service(connection))
+
+
+def counted_grants(granted: Iterable[str], *, is_service: bool) -> frozenset[str]:
+    """The roles of these grants; seed-admin is none of a service's."""
+    roles = frozenset(granted)
+    return roles - {"seed-admin"} if is_service else roles
 
 
 def register_tenant(url: str, tenant: Tenant, app_logins: Iterable[str] = ("seed_app",)) -> None:
@@ -146,7 +151,7 @@ def grant_role(url: str, subject: str, role: Role, tenant_id: UUID, environment:
 
 def _is_service(connection: Connection, login: str | None = None) -> bool:
     """Whether a login, by default that of the session, is the service's or a member of it."""
-    row = connection.execute(_IS_SERVICE, {"service": _SERVICE, "login": login}).fetchone()
+    row = connection.execute(IS_SERVICE, {"login": login}).fetchone()
     return row == (True,)
 
 

@@ -1,0 +1,116 @@
+"""Exchanges with one PostgreSQL database that await the answer, for whoever serves many requests at once.
+
+An exchange is several statements in one message, so that a transaction is begun, does its work and is committed without its
+client in between. Nothing is prepared in the session: a transaction pooler may stand in between.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncClientCursor, pq
+from psycopg.rows import TupleRow
+
+from seed_pipelines.adapters.postgres.database import location, meaning, unavailable
+from seed_pipelines.errors import SeedError
+
+AsyncConnection = psycopg.AsyncConnection[TupleRow]
+Rows = Sequence[TupleRow]
+Parameters = Mapping[str, Any]
+
+CONNECTIONS: Final = 16
+"""Most at once; further exchanges wait for one."""
+
+
+class AsyncDatabase:
+    """Where to connect, and as what; belongs to one event loop, and keeps connections until `close`."""
+
+    def __init__(self, url: str, *, application_name: str = "seed_pipelines", connect_timeout: int = 10) -> None:
+        """`url` is a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
+        self.location = location(url)
+        """User, host, port and database, for messages."""
+        self._url = url
+        self._application_name = application_name
+        self._connect_timeout = connect_timeout
+        self._idle: list[AsyncConnection] = []
+        self._free = asyncio.Semaphore(CONNECTIONS)
+
+    @asynccontextmanager
+    async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Rows]]:
+        """The rows of the last statement that has some, and the connection, to go on with what `query` has begun.
+
+        A transaction that is open at the end is rolled back. A kept connection that turns out to be dead is replaced, and `query`
+        sent again. Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login lacks a privilege,
+        TargetMismatch for what does not exist, psycopg.errors.LockNotAvailable after `lock_timeout`.
+        """
+        async with self._free:
+            try:
+                connection, rows = await self._begun(query, parameters)
+                async with self._lent(connection):
+                    yield connection, rows
+            except psycopg.errors.LockNotAvailable:
+                raise
+            except psycopg.Error as error:
+                meant = meaning(error, self.location)
+                if meant is None:
+                    raise
+                raise meant from error
+
+    async def close(self) -> None:
+        """Close the connections that were kept."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _begun(self, query: str, parameters: Parameters) -> tuple[AsyncConnection, Rows]:
+        while True:
+            kept = self._idle.pop() if self._idle else None
+            connection = kept or await self._connect()
+            try:
+                return connection, await sent(connection, query, parameters)
+            except psycopg.Error as error:
+                await connection.close()
+                if kept is None or isinstance(error, psycopg.errors.LockNotAvailable) or not unavailable(error):
+                    raise
+            except BaseException:
+                await connection.close()
+                raise
+
+    @asynccontextmanager
+    async def _lent(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """Keep the connection afterwards, unless what went wrong may be its fault."""
+        try:
+            yield
+        except SeedError:
+            await self._keep(connection)
+            raise
+        except BaseException:
+            await connection.close()
+            raise
+        await self._keep(connection)
+
+    async def _keep(self, connection: AsyncConnection) -> None:
+        if connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            await connection.rollback()
+        self._idle.append(connection)
+
+    async def _connect(self) -> AsyncConnection:
+        return await psycopg.AsyncConnection.connect(
+            self._url,
+            autocommit=True,
+            connect_timeout=self._connect_timeout,
+            application_name=self._application_name,
+            cursor_factory=AsyncClientCursor,
+        )
+
+
+async def sent(connection: AsyncConnection, query: str, parameters: Parameters) -> Rows:
+    """The rows of the last statement of a query that has some."""
+    cursor = await connection.execute(query.encode(), parameters)
+    rows: Rows = ()
+    while True:
+        if cursor.pgresult is not None and cursor.pgresult.nfields:
+            rows = await cursor.fetchall()
+        if not cursor.nextset():
+            return rows
