@@ -1,10 +1,14 @@
 """`python -m seed_pipelines_tests.benchmarks.guards`: what the guards cost, call by call, and a run beside an empty one."""
 
+import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
 from uuid import uuid4
 
@@ -13,6 +17,8 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
+from seed_pipelines.domain.checks import checks_of
+from seed_pipelines.domain.plan import Plan
 from seed_pipelines.orchestration.instance import dagster_instance
 from seed_pipelines.orchestration.launch import launch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
@@ -28,6 +34,7 @@ from seed_pipelines_tests.e2e.seeding.staging import TENANT_A
 MANIFEST: Final = PROJECT_DIR / "manifests/staging/tenant-a.yaml"
 EMPTY_ASSETS: Final = 4
 GOAL: Final = 1.3
+_SEEDED: Final = "staging manifest of tenant-a, every guard at every step"
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -112,24 +119,57 @@ def _entered(seeding: SeedingFromSettings, services: Services) -> Session:
 
 
 def _runs(seeding: SeedingFromSettings, instance: dg.DagsterInstance, times: int) -> None:
-    empty = statistics.median(_empty_run(instance) for _ in range(times))
-    seeded = statistics.median(seed_run(seeding, instance) for _ in range(times))
-    table = Table("run in process", "seconds", "ratio", "goal", title=f"median of {times}", title_justify="left")
-    table.add_row(f"Dagster job of {EMPTY_ASSETS} empty assets", f"{empty:.2f}", "", "")
-    table.add_row(
-        "staging manifest of tenant-a, every guard at every step", f"{seeded:.2f}", f"{seeded / empty:.2f}", f"{GOAL}"
+    """Runs one after the other in turn, so that what else the machine does falls on all of them alike."""
+    job = _manifest_job(seeding)
+    as_many = (len(job.steps), len(checks_of(job.plan)) + 1)
+    with _shipped_instance() as shipped:
+        kinds: dict[str, Callable[[], float]] = {
+            f"{EMPTY_ASSETS} empty assets, Dagster's own storage": lambda: empty_run(shipped, EMPTY_ASSETS, 0),
+            f"{EMPTY_ASSETS} empty assets": lambda: empty_run(instance, EMPTY_ASSETS, 0),
+            "as many empty steps, with checks, Dagster's own storage": lambda: empty_run(shipped, *as_many),
+            "as many empty steps, with checks": lambda: empty_run(instance, *as_many),
+            _SEEDED: lambda: seed_run(seeding, instance),
+        }
+        taken: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for kind, run in [*kinds.items()] * (times + 1):
+            taken[kind].append(run())
+    middle = {kind: statistics.median(seconds[1:]) for kind, seconds in taken.items()}
+    table = Table(
+        "run in process", "seconds", "staging run to it", "goal", title=f"median of {times}", title_justify="left"
     )
+    for kind, seconds in middle.items():
+        ratio = "" if kind == _SEEDED else f"{middle[_SEEDED] / seconds:.2f}"
+        table.add_row(kind, f"{seconds:.2f}", ratio, f"{GOAL}" if ratio else "")
     Console(width=120).print(table)
 
 
-def _empty_run(instance: dg.DagsterInstance) -> float:
-    names = [f"empty_{number}" for number in range(EMPTY_ASSETS)]
+def _manifest_job(seeding: SeedingFromSettings) -> ManifestJob:
+    manifest = seeding.read_manifest(MANIFEST)
+    return ManifestJob(manifest, Plan.of(manifest, Settings().catalogue), MANIFEST)
+
+
+@contextmanager
+def _shipped_instance() -> Iterator[dg.DagsterInstance]:
+    """The same database through Dagster's storage as it is shipped, with everything else as Dagster has it."""
+    storage = {"storage": {"postgres": {"postgres_url": {"env": "SEED_DAGSTER_POSTGRES_URL"}}}}
+    with TemporaryDirectory() as home:
+        (Path(home) / "dagster.yaml").write_text(json.dumps({**storage, "telemetry": {"enabled": False}}))
+        with dg.DagsterInstance.from_config(home) as instance:
+            yield instance
+
+
+def empty_run(instance: dg.DagsterInstance, steps: int, checks: int) -> float:
+    """Seconds that Dagster takes for assets that do nothing, one after the other, the last of which has checks that pass."""
+    names = [f"empty_{number}" for number in range(steps)]
     assets = []
     for number, name in enumerate(names):
+        specs = [dg.AssetCheckSpec(f"check_{one}", asset=name) for one in range(checks if number == steps - 1 else 0)]
 
-        @dg.asset(name=name, deps=names[number - 1 : number])
-        def empty() -> None:
-            pass
+        @dg.multi_asset(name=name, specs=[dg.AssetSpec(name, deps=names[number - 1 : number])], check_specs=specs)
+        def empty(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+            yield dg.MaterializeResult()
+            for spec in context.selected_asset_check_keys:
+                yield dg.AssetCheckResult(asset_key=spec.asset_key, check_name=spec.name, passed=True)
 
         assets.append(empty)
     definitions = dg.Definitions(assets, jobs=[dg.define_asset_job("empty", dg.AssetSelection.all())])
@@ -141,6 +181,7 @@ def _empty_run(instance: dg.DagsterInstance) -> float:
 
 
 def seed_run(seeding: SeedingFromSettings, instance: dg.DagsterInstance) -> float:
+    """Seconds that seeding takes once its guards let it in: launched and sealed, every step entering anew."""
     services = seeding.services("staging", instance)
     session = _entered(seeding, services)
     job = ManifestJob(session.manifest, session.plan, MANIFEST)

@@ -1,11 +1,16 @@
-"""Dagster's storage, opened for the first time: it makes its tables one by one, without a transaction."""
+"""Dagster's storage: opened for the first time, when it makes its tables one by one without a transaction; and kept open."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Final
 
 import psycopg
 import pytest
+from dagster import AssetKey, DagsterInstance
+from dagster_postgres import PostgresEventLogStorage
+from sqlalchemy import text
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines.orchestration.instance import OPENING_LOCK
@@ -21,6 +26,7 @@ _WAITING = (
     "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
     " WHERE locktype = 'advisory' AND NOT granted AND datname = 'dagster_first'"
 )
+_NAME: Final = "kept_storage"
 _TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 
@@ -42,3 +48,76 @@ def test_one_command_opens_it_at_a_time(dagster_stack: RunningStack) -> None:
         assert other.execute(_TABLES).fetchone() == (0,)
     stdout, stderr = command.communicate(timeout=60)
     assert (command.returncode, stdout.strip()) == (0, "0"), stderr
+
+
+@pytest.fixture
+def opened(dagster_stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+    """The instance of the stack's `dagster.yaml`, with a name by which the server knows its connections."""
+    for name, value in dagster_stack.environment.items():
+        monkeypatch.setenv(name, value)
+    url = dagster_stack.environment["SEED_DAGSTER_POSTGRES_URL"]
+    monkeypatch.setenv("SEED_DAGSTER_POSTGRES_URL", f"{url}&application_name={_NAME}")
+    with DagsterInstance.from_config(dagster_stack.environment["DAGSTER_HOME"]) as instance:
+        yield instance
+
+
+def _backends(stack: RunningStack) -> list[int]:
+    """The server's process of each connection of the opened instance."""
+    with psycopg.connect(stack.stack.postgres.provisioning_url("postgres", "postgres")) as connection:
+        found = connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [_NAME])
+        return [pid for (pid,) in found]
+
+
+def _end(stack: RunningStack, pid: int) -> None:
+    with psycopg.connect(stack.stack.postgres.provisioning_url("postgres", "postgres")) as connection:
+        assert connection.execute("SELECT pg_terminate_backend(%s, 10000)", [pid]).fetchone() == (True,)
+
+
+def _ask(instance: DagsterInstance) -> None:
+    assert instance.get_run_by_id("no-such-run") is None
+    assert not instance.has_asset_key(AssetKey("no-such-asset"))
+    assert list(instance.all_instigator_state()) == []
+
+
+def test_runs_events_and_schedules_share_a_connection_that_is_kept(
+    dagster_stack: RunningStack, opened: DagsterInstance
+) -> None:
+    """However often they are asked; none is left once the instance is closed, and whoever goes on connects anew."""
+    _ask(opened)
+    first = _backends(dagster_stack)
+    _ask(opened)
+    assert len(first) == 1
+    assert _backends(dagster_stack) == first
+    opened.dispose()
+    for attempt in Retrying(stop=stop_after_delay(10), wait=wait_fixed(0.05)):
+        with attempt:
+            assert _backends(dagster_stack) == []
+    _ask(opened)
+    assert len(_backends(dagster_stack)) == 1
+
+
+def test_a_kept_connection_that_the_server_closed_is_replaced(
+    dagster_stack: RunningStack, opened: DagsterInstance
+) -> None:
+    """Nobody hears of it, as nobody would without a connection that is kept."""
+    _ask(opened)
+    (pid,) = _backends(dagster_stack)
+    _end(dagster_stack, pid)
+    _ask(opened)
+    (another,) = _backends(dagster_stack)
+    assert another != pid
+
+
+def test_tables_that_a_migration_adds_are_found(opened: DagsterInstance) -> None:
+    """Only what is there is not asked about again."""
+    storage = opened.event_log_storage
+    assert isinstance(storage, PostgresEventLogStorage)
+    assert storage.supports_asset_checks
+    assert not storage.has_table("added_later")
+    with storage.index_connection() as connection:
+        connection.execute(text("CREATE TABLE added_later ()"))
+    try:
+        assert storage.has_table("added_later")
+    finally:
+        with storage.index_connection() as connection:
+            connection.execute(text("DROP TABLE added_later"))
