@@ -82,6 +82,8 @@ def sealing_sensor(jobs: Sequence[ManifestJob], seeding: Seeding) -> dg.SensorDe
                 services = seeding.services(environment, context.instance)
                 with services.connections_kept():
                     attempts += _drain(context, services, environment)
+                    if services.evidence.seal_by == "sensor":
+                        probe(services, environment)  # last: a bucket that is away must not hide what it leaves overdue
             except SeedError as error:
                 away.append(f"{environment}: {error.detail}")
                 context.log.warning("%s", away[-1])
@@ -95,8 +97,6 @@ def _drain(context: dg.SensorEvaluationContext, services: Services, environment:
     """Whatever can be sealed now; what is refused stands in the log, and does not keep the rest."""
     for seed_run_id, refusal in report_ended_runs(services, environment).items():
         context.log.error("Seed run %s cannot be reported: %s", seed_run_id, refusal.detail)
-    if services.evidence.seal_by == "sensor":
-        probe(services, environment)
     attempts = seal_waiting(services, environment)
     for attempt in attempts:
         evidence_presentation.tell(context.log, attempt)

@@ -1,7 +1,7 @@
 """The asset `evidence` and the sensor that seals: what they do in Dagster, and what people see of it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pytest
@@ -79,12 +79,13 @@ def test_a_run_that_cannot_be_sealed_fails_and_is_sealed_by_the_sensor(
     assert {run.status for run in world.control.runs.values()} == {"succeeded"}
 
 
+@pytest.mark.parametrize("seal_by", ["run", "sensor"])
 def test_past_its_deadline_the_check_is_red_and_green_after_the_next_seal(
-    world: World, job: ManifestJob, instance: DagsterInstance
+    world: World, job: ManifestJob, instance: DagsterInstance, seal_by: Literal["run", "sensor"]
 ) -> None:
-    """With the reason, and once it is sealed without."""
+    """With the reason, and once it is sealed without; also where the sensor probes the bucket, and finds it away."""
     compose(work(enter(world.services, world.request(origin="run-1"))), "succeeded")
-    world.bucket.away, world.reports.overdue = True, True
+    world.seal_by, world.bucket.away, world.reports.overdue = seal_by, True, True
     (red,) = tick(world, job, instance).asset_events
     assert isinstance(red, dg.AssetCheckEvaluation)
     assert not red.passed
