@@ -29,6 +29,7 @@ SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', true
 WHERE current_setting('idle_in_transaction_session_timeout') = '0'
 """
 """What every transaction begins with."""
+_BEGIN: Final = f"BEGIN;{BEGIN_SETTINGS}"
 
 _FIRST_WITH_TRANSACTION_TIMEOUT: Final = 170_000
 _AWAY_CLASSES: Final = ("08", "53", "57", "58")
@@ -119,12 +120,13 @@ class Database:
         A limit that the database or the login already has stays.
         """
         with self.connection() as connection:
-            set_tenant(connection, tenant_id)
             milliseconds = str(max(1, round(timeout_seconds * 1000)))
             has_one = connection.info.server_version >= _FIRST_WITH_TRANSACTION_TIMEOUT
             name = "transaction_timeout" if has_one else "statement_timeout"
             connection.execute(
-                "SELECT set_config(%s, %s, true) WHERE current_setting(%s) = '0'", [name, milliseconds, name]
+                "SELECT set_config(%s, %s, true),"
+                " CASE WHEN current_setting(%s) = '0' THEN set_config(%s, %s, true) END",
+                [TENANT_SETTING, str(tenant_id), name, name, milliseconds],
             )
             yield connection
 
@@ -139,8 +141,10 @@ class Database:
             with self._lock:
                 kept = self._idle.pop() if self._idle else None
             connection = kept or self.connect()
+            # The driver would send a BEGIN of its own, and wait for it.
+            connection.autocommit = True
             try:
-                connection.execute(BEGIN_SETTINGS.encode())
+                connection.execute(_BEGIN.encode())
             except psycopg.Error as error:
                 connection.close()
                 if kept is None or not unavailable(error):
@@ -198,7 +202,7 @@ def set_tenant(connection: Connection, tenant_id: UUID | None) -> None:
 
 
 def meaning(error: psycopg.Error, where: str) -> SeedError | None:
-    """What an error of the driver says to whoever asked: DatabaseUnavailable, Forbidden, TargetMismatch; None for a fault of ours."""
+    """What an error of the driver says to whoever asked: DatabaseUnavailable, Forbidden, TargetMismatch; None for others."""
     primary = error.diag.message_primary or ""
     if unavailable(error):
         return DatabaseUnavailable(f"{where}: {primary or str(error).strip()}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -23,6 +23,8 @@ from seed_pipelines.adapters.postgres.entity_table import EntityTable, columns, 
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.domain.plan import IdRange
 from seed_pipelines.errors import DatasetInUse, LeaseLost, ParquetMismatch, TargetMismatch
+
+E = TypeVar("E", bound=EntityTable)
 
 _REFERRING: Final = """
 SELECT nspname, relname, (
@@ -126,7 +128,7 @@ def purge_dataset(
     """
     with database.tenant_transaction(tenant_id, timeout_seconds=timeout_seconds) as connection:
         _hold(connection, lease)
-        present = [entity for entity in entities if table_exists(connection, entity)]
+        present = existing(connection, entities)
         deleted = {entity.name: _delete(connection, tenant_id, entity, ids) for entity in reversed(present)}
         with _in_use():
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -206,9 +208,14 @@ def _delete_unreferenced(connection: Connection, tenant_id: UUID, entity: Entity
     return _delete(connection, tenant_id, entity, ids, sql.Composed(conditions))
 
 
-def table_exists(connection: Connection, entity: EntityTable) -> bool:
-    """Whether an entity has its table."""
-    return connection.execute("SELECT to_regclass(%s) IS NOT NULL", [entity.table]).fetchone() == (True,)
+def existing(connection: Connection, entities: Sequence[E]) -> list[E]:
+    """The entities that have their table, in their order."""
+    found = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL",
+        [[entity.table for entity in entities]],
+    )
+    there = {name for (name,) in found}
+    return [entity for entity in entities if entity.table in there]
 
 
 def _insert(connection: Connection, tenant_id: UUID, entity: EntityTable) -> None:

@@ -39,7 +39,7 @@ class PostgresTables:
     def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
         """The entities whose tables exist: a target need not have those that no manifest names."""
         with self._database.connection() as connection:
-            return tuple(entity for entity in entities if loading.table_exists(connection, entity))
+            return tuple(loading.existing(connection, entities))
 
     def ensure_row_security(self, tenant: Tenant, tables: Sequence[str]) -> None:
         """RlsNotEnforced unless it is enforced, or was when the catalogue was as it is now."""
