@@ -1,5 +1,6 @@
 """The doctor: every attack on the isolation of a database's tenants, by both logins, and what came of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -82,12 +83,15 @@ def examine(services: Services, environment: str, tenant_id: UUID | None = None)
         entity.table: (entity.unique, {column: BY_NAME[parent].table for column, parent in entity.references.items()})
         for entity in services.target.present(ENTITIES)
     }
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="doctor") as beside:
+        by_control_login = beside.submit(control.examine, list(keys))
+        by_data_login = services.target.examine(tenants, victim, keys)
     return Diagnosis(
         environment,
         tuple(tenant.slug for tenant in tenants),
         victim.slug if victim else None,
-        services.target.examine(tenants, victim, keys),
-        control.examine(list(keys)),
+        by_data_login,
+        by_control_login.result(),
     )
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, LiteralString, Protocol
 from uuid import UUID
 
 import psycopg
@@ -94,14 +94,14 @@ def rolled_back(connection: Connection, *settings: str) -> Iterator[None]:
         yield
 
 
-def accepted(connection: Connection, statement: sql.Composable, *settings: str) -> bool:
+def accepted(connection: Connection, statement: sql.Composable, *settings: LiteralString) -> bool:
     """Whether the server would run the statement, which it only plans: a lack of privilege, or of a way to do it, refuses it.
 
     One that fails in any other way was not refused.
     """
     try:
-        with rolled_back(connection, *settings):
-            connection.execute(sql.SQL("EXPLAIN {}").format(statement))
+        with rolled_back(connection):
+            connection.execute(sql.SQL("; ").join([*map(sql.SQL, settings), sql.SQL("EXPLAIN {}").format(statement)]))
     except psycopg.errors.InsufficientPrivilege:
         return False
     except _NOT_WRITABLE:

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.isolation.attempt import Attempt, Examination, accepted, rolled_back
+from seed_pipelines.adapters.postgres.isolation.catalogue_rows import CatalogueRows
 from seed_pipelines.adapters.postgres.isolation.key_holes import ModelKeys, key_holes, model_holes
 from seed_pipelines.adapters.postgres.isolation.login_holes import (
     differs,
@@ -72,10 +73,11 @@ def examine_data_login(
         attempts += [*routine_holes(connection, relations), *ownership(connection, relations)]
         attempts += model_holes(connection, {name: found for name, found in keys.items() if _named(relations, name)})
         attempts += _rights_of_others(connection, relations)
+        rows = CatalogueRows(connection, reachable)
         for relation in reachable:
             granted = frozenset[str]().union(*(of_role.get(relation.oid, ()) for of_role in reached.values()))
-            attempts += relation_holes(connection, relation, Reach(granted))
-            attempts += key_holes(connection, relation, granted)
+            attempts += relation_holes(rows, relation, Reach(granted))
+            attempts += key_holes(rows, relation, granted)
         for role in (role for role in (login, *others) if not is_unbound(connection, role)):
             may_differ = role == login or differs(connection, role)
             with _acting_as(connection, login, role):
@@ -95,9 +97,10 @@ def examine_control_login(database: Database, named: Sequence[str], wanted: Want
         reached = privileges(connection, login, relations)
         attempts = list(role_holes(connection, may_become=_CONTROL_ROLES))
         attempts += ownership(connection, relations)
+        rows = CatalogueRows(connection, relations)
         for relation in relations:
             if relation.is_control and relation.oid in reached:
-                attempts += relation_holes(connection, relation, Reach(frozenset(), reached[relation.oid]))
+                attempts += relation_holes(rows, relation, Reach(frozenset(), reached[relation.oid]))
         for role in (login, *others):
             with _acting_as(connection, login, role):
                 attempts += _rows_of_tenants(connection, role, relations)
@@ -161,7 +164,7 @@ def _tried(
 ) -> Iterator[Attempt]:
     by_name = {relation.name: relation for relation in relations}
     for relation in (by_name[name] for name in names if name in by_name):
-        planned = statements(connection, relation)
+        planned = statements(relation)
         for privilege in commands:
             passed = accepted(connection, planned[privilege])
             finding = f"{role} is let through: {meaning}" if passed else ""

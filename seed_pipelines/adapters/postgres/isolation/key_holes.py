@@ -5,27 +5,28 @@ from typing import Final
 
 from seed_pipelines.adapters.postgres.database import Connection
 from seed_pipelines.adapters.postgres.isolation.attempt import Attempt
+from seed_pipelines.adapters.postgres.isolation.catalogue_rows import CatalogueRows
 from seed_pipelines.adapters.postgres.isolation.tenant_relations import TenantRelation
 
 _UNIQUE: Final = """
-SELECT indexrelid::regclass::text, indisprimary,
+SELECT indrelid::bigint, indexrelid::regclass::text, indisprimary,
     pg_get_indexdef(indexrelid, 1, true) = 'tenant_id' AND (indisunique OR indisexclusion), indisunique OR indisexclusion
-FROM pg_index WHERE indrelid = %(relation)s
+FROM pg_index WHERE indrelid = ANY(%(relations)s::oid[])
 """
 _FOREIGN: Final = """
-SELECT conname, conrelid::regclass::text, confrelid::regclass::text, confdeltype::text,
+SELECT relation::bigint, conname, conrelid::regclass::text, confrelid::regclass::text, confdeltype::text,
     EXISTS (
         SELECT FROM unnest(conkey, confkey) AS pair (own, other)
         JOIN pg_attribute AS mine ON mine.attrelid = conrelid AND mine.attnum = pair.own
         JOIN pg_attribute AS theirs ON theirs.attrelid = confrelid AND theirs.attnum = pair.other
         WHERE mine.attname = 'tenant_id' AND theirs.attname = 'tenant_id'
     )
-FROM pg_constraint
-WHERE contype = 'f' AND conparentid = 0 AND (conrelid = %(relation)s OR confrelid = %(relation)s)
+FROM unnest(%(relations)s::oid[]) AS relation JOIN pg_constraint ON relation IN (conrelid, confrelid)
+WHERE contype = 'f' AND conparentid = 0
 ORDER BY conname
 """
 _TRIGGERS: Final = """
-SELECT tgname, function.oid::regprocedure::text, function.prosecdef, pg_get_userbyid(function.proowner), ARRAY(
+SELECT tgrelid::bigint, tgname, function.oid::regprocedure::text, function.prosecdef, pg_get_userbyid(function.proowner), ARRAY(
     SELECT format('%%I.%%I', namespace.nspname, other.relname)
     FROM pg_class AS other JOIN pg_namespace AS namespace ON namespace.oid = other.relnamespace
     WHERE other.relkind IN ('r', 'p', 'f') AND NOT other.relrowsecurity AND other.oid <> tgrelid
@@ -33,24 +34,32 @@ SELECT tgname, function.oid::regprocedure::text, function.prosecdef, pg_get_user
         AND function.prosrc ~* format('\\m(%%s\\.|(into|update|from)\\s+)%%s\\M', namespace.nspname, other.relname)
 )
 FROM pg_trigger JOIN pg_proc AS function ON function.oid = tgfoid
-WHERE tgrelid = %(relation)s AND NOT tgisinternal AND function.pronamespace <> 'pg_catalog'::regnamespace
+WHERE tgrelid = ANY(%(relations)s::oid[]) AND NOT tgisinternal AND function.pronamespace <> 'pg_catalog'::regnamespace
 """
-_RULES: Final = "SELECT rulename FROM pg_rewrite WHERE ev_class = %(relation)s AND rulename <> '_RETURN'"
+_RULES: Final = """
+SELECT ev_class::bigint, rulename FROM pg_rewrite WHERE ev_class = ANY(%(relations)s::oid[]) AND rulename <> '_RETURN'
+"""
 _DEFAULTS: Final = """
-SELECT attname, function.oid::regprocedure::text
+SELECT adrelid::bigint, attname, function.oid::regprocedure::text
 FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
 JOIN pg_depend ON classid = 'pg_attrdef'::regclass AND objid = pg_attrdef.oid AND refclassid = 'pg_proc'::regclass
 JOIN pg_proc AS function ON function.oid = refobjid
-WHERE adrelid = %(relation)s AND function.prosecdef AND function.pronamespace <> 'pg_catalog'::regnamespace
+WHERE adrelid = ANY(%(relations)s::oid[]) AND function.prosecdef AND function.pronamespace <> 'pg_catalog'::regnamespace
 """
 _STATISTICS: Final = """
-SELECT 'pg_stats' FROM pg_stats
-WHERE (schemaname, tablename) = (%(schema)s, %(name)s) AND (most_common_vals IS NOT NULL OR histogram_bounds IS NOT NULL)
+WITH relation AS (
+    SELECT class.oid::bigint, namespace.nspname AS schema, class.relname AS name
+    FROM pg_class AS class JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+    WHERE class.oid = ANY(%(relations)s::oid[])
+)
+SELECT oid, 'pg_stats' FROM relation JOIN pg_stats ON (schemaname, tablename) = (schema, name)
+WHERE most_common_vals IS NOT NULL OR histogram_bounds IS NOT NULL
 UNION
-SELECT 'pg_stats_ext' FROM pg_stats_ext WHERE (schemaname, tablename) = (%(schema)s, %(name)s) AND most_common_vals IS NOT NULL
+SELECT oid, 'pg_stats_ext' FROM relation JOIN pg_stats_ext ON (schemaname, tablename) = (schema, name)
+WHERE most_common_vals IS NOT NULL
 UNION
-SELECT 'pg_stats_ext_exprs' FROM pg_stats_ext_exprs
-WHERE (schemaname, tablename) = (%(schema)s, %(name)s) AND (most_common_vals IS NOT NULL OR histogram_bounds IS NOT NULL)
+SELECT oid, 'pg_stats_ext_exprs' FROM relation JOIN pg_stats_ext_exprs ON (schemaname, tablename) = (schema, name)
+WHERE most_common_vals IS NOT NULL OR histogram_bounds IS NOT NULL
 """
 _ON_DELETE: Final = {"c": ", and falls when that one is deleted", "n": ", and loses it when that one is deleted"}
 _WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
@@ -59,16 +68,14 @@ ModelKeys = Mapping[str, tuple[Sequence[tuple[str, ...]], Mapping[str, str]]]
 """Table -> its unique keys without tenant_id, and its referring columns with the table each refers to."""
 
 
-def key_holes(connection: Connection, relation: TenantRelation, granted: frozenset[str]) -> Iterator[Attempt]:
+def key_holes(rows: CatalogueRows, relation: TenantRelation, granted: frozenset[str]) -> Iterator[Attempt]:
     """What one relation lets a login learn or do beside its policies; keys ask none (PostgreSQL documentation, 5.9)."""
-    parameters = {"relation": relation.oid}
     if granted & _WRITES and relation.is_table:
-        yield from _unique_keys(connection, relation, parameters)
-        yield from _foreign_keys(connection, relation, parameters)
-        yield from _code(connection, relation, parameters)
+        yield from _unique_keys(rows, relation)
+        yield from _foreign_keys(rows, relation)
+        yield from _code(rows, relation)
     if "SELECT" in granted:
-        found = connection.execute(_STATISTICS, {"schema": relation.schema, "name": relation.relation}).fetchall()
-        views = ", ".join(sorted(view for (view,) in found))
+        views = ", ".join(sorted(view for (view,) in rows.of(relation, _STATISTICS)))
         finding = f"{views} shows values of every tenant" if views else ""
         cure = (
             f"ALTER TABLE {relation.name} ENABLE ROW LEVEL SECURITY, or REVOKE SELECT: then the statistics are hidden"
@@ -115,8 +122,8 @@ SELECT EXISTS (
 """
 
 
-def _unique_keys(connection: Connection, relation: TenantRelation, parameters: Mapping[str, int]) -> Iterator[Attempt]:
-    indexes = connection.execute(_UNIQUE, parameters).fetchall()
+def _unique_keys(rows: CatalogueRows, relation: TenantRelation) -> Iterator[Attempt]:
+    indexes = rows.of(relation, _UNIQUE)
     attack = "learn of a row by the error of a unique key"
     primary = any(is_primary and by_tenant for _, is_primary, by_tenant, _ in indexes)
     yield Attempt(
@@ -131,10 +138,10 @@ def _unique_keys(connection: Connection, relation: TenantRelation, parameters: M
             yield Attempt(relation.name, attack, finding, f"make {name} start with tenant_id")
 
 
-def _foreign_keys(connection: Connection, relation: TenantRelation, parameters: Mapping[str, int]) -> Iterator[Attempt]:
+def _foreign_keys(rows: CatalogueRows, relation: TenantRelation) -> Iterator[Attempt]:
     attack = "refer to another tenant's row"
     yield Attempt(relation.name, attack)
-    for name, referring, referred, on_delete, by_tenant in connection.execute(_FOREIGN, parameters).fetchall():
+    for name, referring, referred, on_delete, by_tenant in rows.of(relation, _FOREIGN):
         if not by_tenant:
             finding = f"{name} of {referring} does not pair tenant_id: a row may refer to another tenant's"
             yield Attempt(
@@ -145,10 +152,10 @@ def _foreign_keys(connection: Connection, relation: TenantRelation, parameters: 
             )
 
 
-def _code(connection: Connection, relation: TenantRelation, parameters: Mapping[str, int]) -> Iterator[Attempt]:
+def _code(rows: CatalogueRows, relation: TenantRelation) -> Iterator[Attempt]:
     attack = "have rows carried elsewhere"
     yield Attempt(relation.name, attack)
-    for trigger, function, definer, owner, elsewhere in connection.execute(_TRIGGERS, parameters).fetchall():
+    for trigger, function, definer, owner, elsewhere in rows.of(relation, _TRIGGERS):
         reasons = [f"names {', '.join(elsewhere)}, without row level security"] if elsewhere else []
         reasons += [f"runs as {owner} (SECURITY DEFINER)"] if definer else []
         if reasons:
@@ -156,9 +163,9 @@ def _code(connection: Connection, relation: TenantRelation, parameters: Mapping[
             yield Attempt(
                 relation.name, attack, finding, f"DROP TRIGGER {trigger} ON {relation.name}, or secure what it writes"
             )
-    for (rule,) in connection.execute(_RULES, parameters).fetchall():
+    for (rule,) in rows.of(relation, _RULES):
         finding = f"rule {rule} runs with the rights of the owner {relation.owner}"
         yield Attempt(relation.name, attack, finding, f"DROP RULE {rule} ON {relation.name}")
-    for column, function in connection.execute(_DEFAULTS, parameters).fetchall():
+    for column, function in rows.of(relation, _DEFAULTS):
         finding = f"the default of {column} calls {function} (SECURITY DEFINER)"
         yield Attempt(relation.name, attack, finding, f"ALTER TABLE {relation.name} ALTER {column} DROP DEFAULT")

@@ -1,11 +1,12 @@
 """What the catalogue says of relations of tenants: row security, rights that ask no policy, views, keys, code that runs along."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from seed_pipelines.adapters.postgres.database import Connection
 from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt
+from seed_pipelines.adapters.postgres.isolation.catalogue_rows import CatalogueRows
 from seed_pipelines.adapters.postgres.isolation.tenant_relations import TenantRelation
 from seed_pipelines.adapters.postgres.policy_trials import SecuredTable, readable_by
 
@@ -15,28 +16,28 @@ _ASK_NO_POLICY: Final = {
     "TRIGGER": "a trigger of the login's own runs in the sessions of others",
 }
 _PASSED_ON: Final = """
-SELECT coalesce(grantee.rolname, 'PUBLIC'), entry.grantee = 0, entry.privilege_type
+SELECT class.oid::bigint, coalesce(grantee.rolname, 'PUBLIC'), entry.grantee = 0, entry.privilege_type
 FROM pg_class AS class CROSS JOIN aclexplode(class.relacl) AS entry LEFT JOIN pg_roles AS grantee ON grantee.oid = entry.grantee
-WHERE class.oid = %(relation)s AND entry.grantee <> class.relowner
+WHERE class.oid = ANY(%(relations)s::oid[]) AND entry.grantee <> class.relowner
     AND (entry.grantee = 0 OR (entry.is_grantable AND pg_has_role(session_user, entry.grantee, 'MEMBER')))
 """
 _WITHOUT_POLICY: Final = """
-SELECT grantee.rolname, entry.privilege_type
+SELECT class.oid::bigint, grantee.rolname, entry.privilege_type
 FROM pg_class AS class CROSS JOIN aclexplode(class.relacl) AS entry JOIN pg_roles AS grantee ON grantee.oid = entry.grantee
 JOIN (VALUES ('SELECT', 'r'), ('INSERT', 'a'), ('UPDATE', 'w'), ('DELETE', 'd')) AS command (privilege, code)
     ON command.privilege = entry.privilege_type
-WHERE class.oid = %(relation)s AND entry.grantee <> class.relowner AND class.relrowsecurity AND NOT EXISTS (
+WHERE class.oid = ANY(%(relations)s::oid[]) AND entry.grantee <> class.relowner AND class.relrowsecurity AND NOT EXISTS (
     SELECT FROM pg_policy CROSS JOIN unnest(polroles) AS role
     WHERE polrelid = class.oid AND polpermissive AND polcmd::text IN ('*', command.code)
         AND CASE WHEN role = 0 THEN true ELSE pg_has_role(grantee.oid, role, 'USAGE') END
 )
 """
 _FOR_PUBLIC: Final = """
-SELECT polname FROM pg_policy
-WHERE polrelid = %(relation)s AND polpermissive AND 0 = ANY(polroles)
+SELECT polrelid::bigint, polname FROM pg_policy
+WHERE polrelid = ANY(%(relations)s::oid[]) AND polpermissive AND 0 = ANY(polroles)
 """
 _POLICY_FUNCTIONS: Final = """
-SELECT DISTINCT policy.polname, function.oid::regprocedure::text, function.proleakproof,
+SELECT DISTINCT policy.polrelid::bigint, policy.polname, function.oid::regprocedure::text, function.proleakproof,
     function.prosqlbody IS NULL AND language.lanname IN ('sql', 'plpgsql')
         AND NOT coalesce(array_to_string(function.proconfig, ',') ~ 'search_path=', false),
     function.pronargs > 0, owner.rolname, pg_has_role(session_user, function.proowner, 'MEMBER')
@@ -47,7 +48,7 @@ JOIN pg_proc AS function ON function.oid = CASE WHEN refclassid = 'pg_proc'::reg
     ELSE (SELECT oprcode::oid FROM pg_operator WHERE oid = refobjid) END
 JOIN pg_language AS language ON language.oid = function.prolang
 JOIN pg_roles AS owner ON owner.oid = function.proowner
-WHERE policy.polrelid = %(relation)s AND function.pronamespace <> 'pg_catalog'::regnamespace
+WHERE policy.polrelid = ANY(%(relations)s::oid[]) AND function.pronamespace <> 'pg_catalog'::regnamespace
 """
 _VIEW_BASES: Final = """
 WITH RECURSIVE base (relation, acting) AS (
@@ -78,12 +79,11 @@ class Reach:
     by_control: frozenset[str] = frozenset()
 
 
-def relation_holes(connection: Connection, relation: TenantRelation, reach: Reach) -> Iterator[Attempt]:
+def relation_holes(rows: CatalogueRows, relation: TenantRelation, reach: Reach) -> Iterator[Attempt]:
     """Row security, policies and rights of one relation that a login reaches."""
-    parameters = {"relation": relation.oid}
     if relation.is_table:
         yield from _row_security(relation)
-        yield from _policies(connection, relation, parameters)
+        yield from _policies(rows, relation)
     for privilege, consequence in _ASK_NO_POLICY.items():
         finding = (
             f"the login may {privilege}, which asks no policy: {consequence}" if privilege in reach.by_data else ""
@@ -94,9 +94,8 @@ def relation_holes(connection: Connection, relation: TenantRelation, reach: Reac
             finding,
             f"REVOKE {privilege} ON {relation.name} FROM the login, its roles and PUBLIC",
         )
-    passed_on = connection.execute(_PASSED_ON, parameters).fetchall()
     yield Attempt(relation.name, "pass the privileges on")
-    for grantee, is_public, privilege in passed_on:
+    for grantee, is_public, privilege in rows.of(relation, _PASSED_ON):
         yield Attempt(
             relation.name,
             "pass the privileges on",
@@ -104,7 +103,7 @@ def relation_holes(connection: Connection, relation: TenantRelation, reach: Reac
             f"REVOKE {'' if is_public else 'GRANT OPTION FOR '}{privilege} ON {relation.name} FROM {grantee}",
         )
     if relation.kind == "v" and "SELECT" in reach.by_data:
-        yield from _view(connection, relation, parameters)
+        yield from _view(rows.connection, relation)
 
 
 def _row_security(relation: TenantRelation) -> Iterator[Attempt]:
@@ -117,9 +116,9 @@ def _row_security(relation: TenantRelation) -> Iterator[Attempt]:
         yield Attempt(relation.name, attack, finding, f"ALTER TABLE {relation.name} {word} ROW LEVEL SECURITY")
 
 
-def _policies(connection: Connection, relation: TenantRelation, parameters: Mapping[str, Any]) -> Iterator[Attempt]:
+def _policies(rows: CatalogueRows, relation: TenantRelation) -> Iterator[Attempt]:
     yield Attempt(relation.name, "use a privilege that no policy narrows")
-    for grantee, privilege in connection.execute(_WITHOUT_POLICY, parameters):
+    for grantee, privilege in rows.of(relation, _WITHOUT_POLICY):
         yield Attempt(
             relation.name,
             "use a privilege that no policy narrows",
@@ -127,22 +126,20 @@ def _policies(connection: Connection, relation: TenantRelation, parameters: Mapp
             f"CREATE POLICY for {grantee} on {relation.name} as in contracts/database, or REVOKE {privilege} from it",
         )
     yield Attempt(relation.name, "use a policy for PUBLIC")
-    for (policy,) in connection.execute(_FOR_PUBLIC, parameters):
+    for (policy,) in rows.of(relation, _FOR_PUBLIC):
         yield Attempt(
             relation.name,
             "use a policy for PUBLIC",
             f"policy {policy} is for PUBLIC: whoever is granted the table later falls under it",
             f"ALTER POLICY {policy} ON {relation.name} TO seed_loader",
         )
-    yield from _policy_functions(connection, relation, parameters)
+    yield from _policy_functions(rows, relation)
 
 
-def _policy_functions(
-    connection: Connection, relation: TenantRelation, parameters: Mapping[str, Any]
-) -> Iterator[Attempt]:
+def _policy_functions(rows: CatalogueRows, relation: TenantRelation) -> Iterator[Attempt]:
     attack = "listen in on the functions of a policy"
     yield Attempt(relation.name, attack)
-    for policy, name, leakproof, unpinned, takes, owner, owned in connection.execute(_POLICY_FUNCTIONS, parameters):
+    for policy, name, leakproof, unpinned, takes, owner, owned in rows.of(relation, _POLICY_FUNCTIONS):
         if takes and not leakproof:
             yield Attempt(
                 relation.name,
@@ -166,10 +163,10 @@ def _policy_functions(
             )
 
 
-def _view(connection: Connection, relation: TenantRelation, parameters: Mapping[str, Any]) -> Iterator[Attempt]:
+def _view(connection: Connection, relation: TenantRelation) -> Iterator[Attempt]:
     attack = "read through the policies of a view's owner"
     yield Attempt(relation.name, attack)
-    for oid, schema, name, acting in connection.execute(_VIEW_BASES, parameters).fetchall():
+    for oid, schema, name, acting in connection.execute(_VIEW_BASES, {"relation": relation.oid}).fetchall():
         base = SecuredTable(oid, schema, name, is_root=True, is_partitioned=False)
         if readable_by(connection, base, acting, ANY_TENANT):
             yield Attempt(

@@ -54,7 +54,7 @@ def past_policies(
     connection: Connection, login: str, relation: TenantRelation, granted: frozenset[str]
 ) -> Iterator[Attempt]:
     """With row_security off the server refuses whatever a policy would have to restrict, and says so: nothing else is safe."""
-    for privilege, statement in statements(connection, relation).items():
+    for privilege, statement in statements(relation).items():
         if privilege not in granted:
             continue
         passed = accepted(connection, statement, _PAST_POLICIES)
@@ -164,8 +164,10 @@ def _others_rows(connection: Connection, relation: TenantRelation, tenant_id: UU
 def _rows(connection: Connection, query: sql.Composed) -> bool:
     """Whether a query answers with a row; one that fails shows none."""
     try:
-        with rolled_back(connection, "SET LOCAL enable_seqscan = off"):
-            return connection.execute(query).rowcount > 0
+        with rolled_back(connection):
+            answers = connection.execute(sql.SQL("SET LOCAL enable_seqscan = off; {}").format(query))
+            answers.nextset()
+            return answers.rowcount > 0
     except psycopg.OperationalError:
         raise
     except psycopg.Error:

@@ -36,6 +36,10 @@ SELECT class.oid::bigint, namespace.nspname, class.relname, class.relkind::text,
     EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = class.oid AND attname = 'tenant_id' AND atttypid = 'uuid'::regtype AND NOT attisdropped
+    ), (
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = class.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+        ORDER BY attname <> 'tenant_id', attnum LIMIT 1
     )
 FROM related JOIN pg_class AS class ON class.oid = related.oid
 JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -52,11 +56,6 @@ SELECT class.oid::bigint, ARRAY(
 )
 FROM pg_class AS class
 WHERE class.oid = ANY(%(relations)s::oid[]) AND has_schema_privilege(%(role)s, class.relnamespace, 'USAGE')
-"""
-
-_FIRST_COLUMN: Final = """
-SELECT attname FROM pg_attribute
-WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attname <> 'tenant_id', attnum LIMIT 1
 """
 _STATEMENTS: Final = {
     "SELECT": "SELECT FROM {0} LIMIT 0",
@@ -83,6 +82,8 @@ class TenantRelation:
     is_partition: bool
     has_tenant: bool
     """Whether it has a tenant_id of type uuid."""
+    column: str | None
+    """One that can be written: tenant_id, or the first; None where there is none."""
 
     @property
     def name(self) -> str:
@@ -115,10 +116,9 @@ def tenant_relations(connection: Connection, named: Sequence[str]) -> tuple[Tena
     return tuple(TenantRelation(*row) for row in connection.execute(_RELATIONS, {"named": list(named)}))
 
 
-def statements(connection: Connection, relation: TenantRelation) -> Mapping[str, sql.Composed]:
+def statements(relation: TenantRelation) -> Mapping[str, sql.Composed]:
     """Each of COMMANDS -> a statement that needs no more than it."""
-    column = connection.execute(_FIRST_COLUMN, [relation.oid]).fetchone() or ("",)
-    name = sql.Identifier(column[0])
+    name = sql.Identifier(relation.column or "")
     return {command: sql.SQL(text).format(relation.identifier, name) for command, text in _STATEMENTS.items()}
 
 
