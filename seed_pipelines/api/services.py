@@ -44,7 +44,8 @@ class Answers(Protocol):
     ) -> Given:
         """The answer under the key: the one that was given, or what `answer` gives now while others wait.
 
-        `known` is what `answer` would give, where that is known. `permission` is recorded before, whatever becomes of the request.
+        `known` is what `answer` would give, where that is known. `permission` is recorded before, whatever becomes of the
+        request.
         """
 
     def reserved(self, claim: Claim) -> UUID:

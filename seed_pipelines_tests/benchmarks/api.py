@@ -20,6 +20,7 @@ from seed_pipelines_tests.load import k6
 GOAL: Final = 0.5
 VARIANTS: Final = 5_000
 """More manifests than are sent before the first one comes again."""
+_WARMING_SECONDS: Final = 1.0
 _SERVER: Final = (sys.executable, "-m", "seed_pipelines_tests.benchmarks.api_server")
 _VARIABLES: Final = {"SEED_API_RATE_LIMIT": "10000000"}
 
@@ -63,12 +64,17 @@ def api(seconds: float, laps: int, users: int) -> None:
         Endpoint("validate, another manifest each time", VALIDATE, manifests, goal=True),
     )
     load = k6.Load(users, seconds)
-    with tempfile.TemporaryDirectory() as folder, deployed_stack(manifest, Path(folder)) as stack:
-        with served(stack, TENANT_A, program=_SERVER, **_VARIABLES) as server:
-            found: dict[str, list[Lap]] = {endpoint.name: [] for endpoint in endpoints}
-            for _ in range(laps):
-                for endpoint in endpoints:
-                    found[endpoint.name].append(_lap(endpoint, server, load))
+    found: dict[str, list[Lap]] = {endpoint.name: [] for endpoint in endpoints}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        deployed_stack(Path(folder), manifest) as stack,
+        served(stack, TENANT_A, program=_SERVER, **_VARIABLES) as server,
+    ):
+        for endpoint in endpoints:
+            _lap(endpoint, server, k6.Load(users, _WARMING_SECONDS))
+        for _ in range(laps):
+            for endpoint in endpoints:
+                found[endpoint.name].append(_lap(endpoint, server, load))
     _show(endpoints, found, f"{users} callers at once, {laps} laps of {seconds:g} s; {machine()}")
 
 

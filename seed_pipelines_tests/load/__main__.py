@@ -22,12 +22,15 @@ def load(seconds: float, users: int) -> None:
     manifest = open_now()
     manifests = k6.variants(manifest, MANIFESTS)
     scripts = {"validate.js": users, "seed_runs.js": max(1, users // 4)}
-    with tempfile.TemporaryDirectory() as folder, deployed_stack(manifest, Path(folder)) as stack:
-        with served(stack, TENANT_A, **UNLIMITED) as server:
-            outcomes = [
-                k6.run(script, server, manifests, k6.Load(users_of_it, seconds, times_count=True))
-                for script, users_of_it in scripts.items()
-            ]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        deployed_stack(Path(folder), manifest) as stack,
+        served(stack, TENANT_A, **UNLIMITED) as server,
+    ):
+        outcomes = [
+            k6.run(script, server, manifests, k6.Load(users_of_it, seconds, times_count=True))
+            for script, users_of_it in scripts.items()
+        ]
     for script, outcome in zip(scripts, outcomes, strict=True):
         click.echo(
             f"{script}: {'every threshold held' if outcome.passed else 'A THRESHOLD WAS CROSSED'}\n{outcome.shown}"

@@ -25,7 +25,7 @@ SELECT known.slug, taken.admitted, taken.debt, ({IS_SERVICE}), ARRAY(
     WHERE subject = %(login)s AND role_grant.tenant_id = known.tenant_id AND environment = %(environment)s
 ) FROM known LEFT JOIN taken ON true;
 COMMIT
-"""
+"""  # noqa: S608  # put together of constants
 
 
 @dataclass(frozen=True)
@@ -142,4 +142,6 @@ def _apart(together: Admission, asked: _Asked, number: int) -> Sequence[Admissio
     if together.decision is None:
         return [together] * number
     cell, debt = asked.cell(1), together.debt
-    return [replace(together, decision=cell.decision(True, debt - cell.step * after)) for after in reversed(range(number))]
+    return [
+        replace(together, decision=cell.decision(True, debt - cell.step * after)) for after in reversed(range(number))
+    ]

@@ -41,9 +41,9 @@ class AsyncDatabase:
     async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Rows]]:
         """The rows of the last statement that has some, and the connection, to go on with what `query` has begun.
 
-        A transaction that is open at the end is rolled back. A kept connection that turns out to be dead is replaced, and `query`
-        sent again. Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login lacks a privilege,
-        TargetMismatch for what does not exist, psycopg.errors.LockNotAvailable after `lock_timeout`.
+        A transaction that is open at the end is rolled back. A kept connection that turns out to be dead is replaced, and
+        `query` sent again. Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login
+        lacks a privilege, TargetMismatch for what does not exist, psycopg.errors.LockNotAvailable after `lock_timeout`.
         """
         async with self._free:
             try:

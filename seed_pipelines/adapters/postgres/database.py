@@ -202,7 +202,7 @@ def set_tenant(connection: Connection, tenant_id: UUID | None) -> None:
 
 
 def meaning(error: psycopg.Error, where: str) -> SeedError | None:
-    """What an error of the driver says to whoever asked: DatabaseUnavailable, Forbidden, TargetMismatch; None for others."""
+    """What an error of the driver means: DatabaseUnavailable, Forbidden, TargetMismatch; None for a fault of ours."""
     primary = error.diag.message_primary or ""
     if unavailable(error):
         return DatabaseUnavailable(f"{where}: {primary or str(error).strip()}")

@@ -41,7 +41,7 @@ _STORE: Final = _STORE_WHERE.format(condition="true")
 _FIND_OR_STORE: Final = f"""
 WITH found AS MATERIALIZED ({FIND}), stored AS ({_STORE_WHERE.format(condition="NOT EXISTS (SELECT FROM found)")})
 SELECT * FROM found
-"""
+"""  # noqa: S608  # put together of constants
 _CLEAR: Final = """
 DELETE FROM seed.idempotency_key WHERE tenant_id = %(tenant_id)s AND environment = %(environment)s
 AND completed_at < clock_timestamp() - %(ttl)s::interval;
@@ -61,9 +61,7 @@ class Given:
 class RequestAnswers:
     """The answers of one database, reached by the control login."""
 
-    def __init__(
-        self, control: Database, exchanges: AsyncDatabase, patience_seconds: float = PATIENCE_SECONDS
-    ) -> None:
+    def __init__(self, control: Database, exchanges: AsyncDatabase, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._control = control
         self._exchanges = exchanges
         self._patience = f"{round(patience_seconds * 1000)}ms"
@@ -83,8 +81,9 @@ class RequestAnswers:
     ) -> Given:
         """The answer under the key: the one that was given, or what `answer` gives now while others wait.
 
-        `known` is what `answer` would give, where that is known. `permission` is recorded before, whatever becomes of the request.
-        Whatever `answer` raises leaves the key free. IdempotencyConflict; IdempotencyInProgress after the patience is over.
+        `known` is what `answer` would give, where that is known. `permission` is recorded before, whatever becomes of the
+        request. Whatever `answer` raises leaves the key free. IdempotencyConflict; IdempotencyInProgress after the patience is
+        over.
         """
         name = "\x1f".join(map(str, claim.identity))
         parameters = {**decision_parameters(permission), **claim_parameters(claim)}

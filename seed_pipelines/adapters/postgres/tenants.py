@@ -14,14 +14,13 @@ Role = Literal["seed-runner", "seed-admin", "seed-read"]
 _REGISTER: Final = (
     "`seed-data up` registers the tenants of the manifests on the local stack, `seed-data register` elsewhere."
 )
-_SERVICE: Final = "seed_service"
-"""The login of Dagster's processes (contracts/database/roles.sql): it and its members act for whoever opens the UI."""
 IS_SERVICE: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles AS service, pg_catalog.pg_roles AS login"
-    f" WHERE service.rolname = '{_SERVICE}' AND login.rolname = coalesce(%(login)s, session_user)"
+    " WHERE service.rolname = 'seed_service' AND login.rolname = coalesce(%(login)s, session_user)"
     " AND pg_has_role(login.oid, service.oid, 'MEMBER'))"
 )
-"""Whether a login, that of the session where it is NULL, is the service's or a member of it."""
+"""Whether a login, that of the session where it is NULL, is that of Dagster's processes (contracts/database/roles.sql) or a member of
+it: they act for whoever opens the UI."""
 _BECOME_OWNER: Final = "SET LOCAL ROLE seed_owner"
 
 

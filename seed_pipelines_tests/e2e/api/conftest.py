@@ -19,7 +19,7 @@ def manifest() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def api_stack(tmp_path_factory: pytest.TempPathFactory, manifest: dict[str, Any]) -> Iterator[RunningStack]:
     """The stack; its manifests are a folder of the test's own."""
-    with deployed_stack(manifest, tmp_path_factory.mktemp("project") / "manifests") as stack:
+    with deployed_stack(tmp_path_factory.mktemp("project") / "manifests", manifest, open_now("tenant-b")) as stack:
         yield stack
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_DNS, UUID, uuid4, uuid5
 
 import httpx2
+import psycopg
 import yaml
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -21,9 +22,10 @@ from seed_pipelines.local.children import free_port
 from seed_pipelines.local.token_issuer import issue
 from seed_pipelines_tests.contracts.responses import check_response
 from seed_pipelines_tests.e2e.conftest import RunningStack, running_stack
-from seed_pipelines_tests.manifest_examples import example, sealed
+from seed_pipelines_tests.manifest_examples import changed, example, sealed
 
 TENANT_A: Final = uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example")
+TENANT_B: Final = uuid5(NAMESPACE_DNS, "tenant-b.seed-pipelines.example")
 VALIDATE: Final = "/api/v1/seed-profiles/validate"
 RUNS: Final = "/api/v1/seed-runs"
 
@@ -67,20 +69,36 @@ class Served:
         return check_response(self.client.get(path, headers=self.headers(**headers)))
 
 
-def open_now() -> dict[str, Any]:
-    """The example of the quick start, sealed, with a window around now."""
+def open_now(tenant: str = "tenant-a") -> dict[str, Any]:
+    """The example of the quick start for a tenant, sealed, with a window around now."""
     now = datetime.now(UTC)
     begins, ends = now - timedelta(hours=1), now + timedelta(hours=3)
-    return sealed({**example(), "window": {"start_utc": f"{begins:%H:%M}", "end_utc": f"{ends:%H:%M}"}})
+    of_tenant = changed(example(), "/metadata/tenant", tenant)
+    return sealed({**of_tenant, "window": {"start_utc": f"{begins:%H:%M}", "end_utc": f"{ends:%H:%M}"}})
 
 
 @contextmanager
-def deployed_stack(manifest: Mapping[str, Any], folder: Path) -> Iterator[RunningStack]:
-    """A stack whose manifests are an empty folder and, in it, that of tenant-a in staging."""
+def deployed_stack(folder: Path, *manifests: Mapping[str, Any]) -> Iterator[RunningStack]:
+    """A stack that knows the tenants of these manifests of staging, which are written to a folder."""
     (folder / "staging").mkdir(parents=True)
-    (folder / "staging" / "tenant-a.yaml").write_text(yaml.safe_dump(dict(manifest), sort_keys=False), encoding="utf-8")
+    for manifest in manifests:
+        text = yaml.safe_dump(dict(manifest), sort_keys=False)
+        (folder / "staging" / f"{manifest['metadata']['tenant']}.yaml").write_text(text, encoding="utf-8")
     with running_stack(folder) as stack:
         yield stack
+
+
+@contextmanager
+def allowances_of_its_own(stack: RunningStack) -> Iterator[None]:
+    """Allowances of staging that are whole, and whole again for whoever comes after, whose limit may be another."""
+    with psycopg.connect(
+        stack.stack.postgres.provisioning_url("postgres", "seed_staging"), autocommit=True
+    ) as connection:
+        connection.execute("DELETE FROM seed.rate_limit_cell")
+        try:
+            yield
+        finally:
+            connection.execute("DELETE FROM seed.rate_limit_cell")
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """The served API on real servers."""
 
+import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -10,7 +12,16 @@ import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines_tests.contracts.responses import check_response
-from seed_pipelines_tests.e2e.api.server import RUNS, TENANT_A, VALIDATE, Served, served
+from seed_pipelines_tests.e2e.api.server import (
+    RUNS,
+    TENANT_A,
+    TENANT_B,
+    VALIDATE,
+    Served,
+    allowances_of_its_own,
+    open_now,
+    served,
+)
 from seed_pipelines_tests.e2e.conftest import RunningStack
 from seed_pipelines_tests.manifest_examples import changed, sealed
 
@@ -23,15 +34,34 @@ def asked(stack: RunningStack, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def test_one_of_a_hundred_requests_at_once_is_worked_on(api: Served, manifest: dict[str, Any]) -> None:
-    """All get the same bytes; one row of the store has them."""
+@pytest.mark.parametrize("limit", [501, 502])
+def test_one_of_a_hundred_requests_at_once_is_worked_on(
+    api_stack: RunningStack, api: Served, manifest: dict[str, Any], limit: int
+) -> None:
+    """All get the same bytes, whichever of two servers they ask, of a manifest that neither has seen; one row has them."""
+    unseen = sealed(changed(manifest, "/rate_limit/limit", limit))
     headers = api.headers()
-    with ThreadPoolExecutor(100) as pool:
-        sent = [pool.submit(api.client.post, VALIDATE, json=manifest, headers=headers) for _ in range(100)]
+    with served(api_stack, TENANT_A, SEED_API_RATE_LIMIT="100000") as second, ThreadPoolExecutor(100) as pool:
+        clients = (api.client, second.client)
+        sent = [pool.submit(clients[each % 2].post, VALIDATE, json=unseen, headers=headers) for each in range(100)]
         answers = [check_response(one.result()) for one in sent]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
+    rows = asked(api_stack, f"SELECT response FROM seed.idempotency_key WHERE key = '{headers['Idempotency-Key']}'")  # noqa: S608 # ours
+    assert [json.loads(text)["body"] for (text,) in rows] == [answers[0].text]
+
+
+def test_under_keys_that_are_known_and_new_each_is_answered_once(api: Served, manifest: dict[str, Any]) -> None:
+    """Five hundred requests for a manifest that was validated before, ten at once under each of fifty keys."""
+    assert api.post(VALIDATE, manifest).status_code == 200
+    headers = [api.headers() for _ in range(50)] * 10
+    with ThreadPoolExecutor(50) as pool:
+        sent = pool.map(lambda these: api.client.post(VALIDATE, json=manifest, headers=these), headers)
+        answers = [check_response(answer) for answer in sent]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 50
 
 
 def test_a_hundred_requests_to_create_a_run_create_one(api: Served, manifest: dict[str, Any]) -> None:
@@ -111,6 +141,25 @@ def test_the_allowance_is_never_exceeded(api_stack: RunningStack, manifest: dict
     assert len(admitted) + len(refused) == 80
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
     assert len({answer.content for answer in refused}) == 1
+
+
+def test_no_tenant_takes_the_share_of_another(api_stack: RunningStack, manifest: dict[str, Any]) -> None:
+    """Two servers, a burst of 20 for each tenant and nothing that comes back: tenant-a asks eighty times, tenant-b twenty."""
+    slow = {"SEED_API_RATE_LIMIT": "20", "SEED_API_RATE_WINDOW_SECONDS": "86400"}
+    with (
+        allowances_of_its_own(api_stack),
+        served(api_stack, TENANT_A, **slow) as first,
+        served(api_stack, TENANT_A, **slow) as second,
+        ThreadPoolExecutor(40) as pool,
+    ):
+        servers = (first, second)
+        others = [replace(server, tenant_id=TENANT_B, tenant="tenant-b") for server in servers]
+        asking = [pool.submit(servers[each % 2].post, VALIDATE, manifest) for each in range(80)]
+        asking_too = [pool.submit(others[each % 2].post, VALIDATE, open_now("tenant-b")) for each in range(20)]
+        mine, theirs = ([one.result() for one in sent] for sent in (asking, asking_too))
+    assert sorted(answer.status_code for answer in mine) == [200] * 20 + [429] * 60
+    assert [answer.status_code for answer in theirs] == [200] * 20
+    assert sorted(int(answer.headers["RateLimit-Remaining"]) for answer in theirs) == list(range(20))
 
 
 def test_decisions_are_on_record(api: Served, manifest: dict[str, Any]) -> None:

@@ -1,88 +1,177 @@
-"""Answers to requests that threads ask for at once, through a real server."""
+"""Answers to requests that are asked for at once, through a real server."""
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+from uuid import uuid4
 
 import pytest
-from tenacity import Retrying, stop_after_delay, wait_fixed
 
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
+from seed_pipelines.adapters.postgres.async_database import AsyncDatabase
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.idempotency import Claim
-from seed_pipelines.adapters.postgres.request_answers import RequestAnswers
+from seed_pipelines.adapters.postgres.request_answers import Given, RequestAnswers
 from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress, OutsideWindow
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server
 
 pytestmark = pytest.mark.e2e
 
 CLAIM = Claim(TENANT_A.tenant_id, ENVIRONMENT, "validate", "key", "a" * 64, "")
-THREADS = 12
+CALLERS = 12
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
+Found = TypeVar("Found")
 
-def await_waiting(stack: Server, number: int) -> None:
+
+@dataclass(frozen=True)
+class Asking:
+    """Answers of one event loop, whoever asks being permitted to."""
+
+    answers: RequestAnswers
+
+    async def once(self, claim: Claim, work: Callable[[], Awaitable[str]], known: str | None = None) -> Given:
+        permission = AccessDecision(
+            claim.tenant_id, claim.environment, "read", (), ("seed-read",), None, "token:ci", str(uuid4())
+        )
+        return await self.answers.once(claim, permission, work, known)
+
+
+@asynccontextmanager
+async def asking(stack: Server, control: Database, patience_seconds: float = 10) -> AsyncIterator[Asking]:
+    exchanges = AsyncDatabase(stack.url("seed_service"))
+    try:
+        yield Asking(RequestAnswers(control, exchanges, patience_seconds))
+    finally:
+        await exchanges.close()
+
+
+def run(work: Coroutine[object, object, Found]) -> Found:
+    return asyncio.run(work)
+
+
+async def done() -> str:
+    return "done"
+
+
+async def never() -> str:
+    raise AssertionError("it was answered before")
+
+
+async def await_waiting(stack: Server, number: int) -> None:
     """Until so many transactions wait for a key."""
     with stack.superuser() as connection:
         connection.autocommit = True
-        for attempt in Retrying(stop=stop_after_delay(20), wait=wait_fixed(0.02)):
-            with attempt:
-                assert connection.execute(WAITING).fetchone() == (number,)
+        async with asyncio.timeout(20):
+            while connection.execute(WAITING).fetchone() != (number,):
+                await asyncio.sleep(0.02)
 
 
-def test_one_is_worked_on_while_the_others_wait_for_its_answer(stack: Server, control: Database) -> None:
-    """The work is not done before all others have come and wait."""
-    answers, computed = RequestAnswers(control), []
+@pytest.mark.parametrize("known", [None, '{"\u00e9": 1}'], ids=["computed", "known"])
+def test_one_is_worked_on_while_the_others_wait_for_its_answer(
+    stack: Server, control: Database, known: str | None
+) -> None:
+    """The work is not done before all others have come and wait, those among them that know what comes of it."""
+    computed = []
 
-    def work() -> str:
-        await_waiting(stack, THREADS - 1)
-        computed.append(1)
-        return '{"é": 1}'
+    async def all_at_once() -> list[Given]:
+        async def work() -> str:
+            await await_waiting(stack, CALLERS - 1)
+            computed.append(1)
+            return '{"\u00e9": 1}'
 
-    with ThreadPoolExecutor(THREADS) as threads:
-        given = list(threads.map(lambda _: answers.once(CLAIM, work), range(THREADS)))
+        async with asking(stack, control) as asked:
+            first = asyncio.create_task(asked.once(CLAIM, work))
+            await await_held(stack)
+            others = (asked.once(CLAIM, never, known) for _ in range(CALLERS - 1))
+            return [*await asyncio.gather(*others), await first]
+
+    given = run(all_at_once())
     assert len(computed) == 1
-    assert {found.text for found in given} == {'{"é": 1}'}
-    assert sorted(found.repeated for found in given) == [False] + [True] * (THREADS - 1)
+    assert {found.text for found in given} == {'{"\u00e9": 1}'}
+    assert [found.repeated for found in given] == [True] * (CALLERS - 1) + [False]
 
 
-def test_other_keys_operations_and_tenants_do_not_wait(control: Database) -> None:
+async def await_held(stack: Server) -> None:
+    """Until a transaction has a key for itself."""
+    with stack.superuser() as connection:
+        connection.autocommit = True
+        async with asyncio.timeout(20):
+            while connection.execute(WAITING.replace("NOT ", "")).fetchone() != (1,):
+                await asyncio.sleep(0.02)
+
+
+def test_what_is_known_is_stored_once(stack: Server, control: Database) -> None:
+    """Of those who know the answer one gives it; the key then stands for that manifest."""
+
+    async def all_at_once() -> list[Given]:
+        async with asking(stack, control) as asked:
+            given = await asyncio.gather(*(asked.once(CLAIM, never, "known") for _ in range(CALLERS)))
+            with pytest.raises(IdempotencyConflict):
+                await asked.once(replace(CLAIM, manifest_hash="b" * 64), never, "other")
+            assert await asked.answers.find(CLAIM) == "known"
+            return list(given)
+
+    assert sorted(found.repeated for found in run(all_at_once())) == [False] + [True] * (CALLERS - 1)
+
+
+def test_other_keys_operations_and_tenants_do_not_wait(stack: Server, control: Database) -> None:
     """In the middle of the work for one, each of the others is answered."""
-    answers = RequestAnswers(control, patience_seconds=1)
     others = [replace(CLAIM, key="b"), replace(CLAIM, operation="seed_run_cancel")]
     others.append(replace(CLAIM, tenant_id=TENANT_B.tenant_id))
-    answers.once(CLAIM, lambda: str([answers.once(other, lambda: "done").text for other in others]))
-    assert answers.find(CLAIM) == "['done', 'done', 'done']"
+
+    async def nested() -> str | None:
+        async with asking(stack, control, patience_seconds=1) as asked:
+
+            async def work() -> str:
+                return str([(await asked.once(other, done)).text for other in others])
+
+            await asked.once(CLAIM, work)
+            return await asked.answers.find(CLAIM)
+
+    assert run(nested()) == "['done', 'done', 'done']"
 
 
-def test_patience_ends(control: Database) -> None:
-    """Whoever has waited long enough is told to ask again."""
-    answers = RequestAnswers(control, patience_seconds=0.1)
+def test_patience_ends(stack: Server, control: Database) -> None:
+    """Whoever has waited long enough is told to ask again, also who knows the answer."""
 
-    def work() -> str:
-        with pytest.raises(IdempotencyInProgress):
-            RequestAnswers(control, patience_seconds=0.1).once(CLAIM, lambda: "never")
-        return "done"
+    async def nested() -> str:
+        async with asking(stack, control, patience_seconds=0.1) as asked:
 
-    assert answers.once(CLAIM, work).text == "done"
+            async def work() -> str:
+                for known in (None, "known"):
+                    with pytest.raises(IdempotencyInProgress):
+                        await asked.once(CLAIM, never, known)
+                return "done"
+
+            return (await asked.once(CLAIM, work)).text
+
+    assert run(nested()) == "done"
 
 
-def test_what_fails_leaves_the_key_free(control: Database) -> None:
-    answers = RequestAnswers(control)
-
-    def fail() -> str:
+def test_what_fails_leaves_the_key_free(stack: Server, control: Database) -> None:
+    async def fail() -> str:
         raise OutsideWindow("Not now.", opens_at="2025-01-01T00:00:00+00:00")
 
-    with pytest.raises(OutsideWindow):
-        answers.once(CLAIM, fail)
-    assert answers.find(CLAIM) is None
-    assert not answers.once(replace(CLAIM, manifest_hash="b" * 64), lambda: "done").repeated
-    with pytest.raises(IdempotencyConflict):
-        answers.find(CLAIM)
+    async def failed() -> None:
+        async with asking(stack, control) as asked:
+            with pytest.raises(OutsideWindow):
+                await asked.once(CLAIM, fail)
+            assert await asked.answers.find(CLAIM) is None
+            assert not (await asked.once(replace(CLAIM, manifest_hash="b" * 64), done)).repeated
+            with pytest.raises(IdempotencyConflict):
+                await asked.answers.find(CLAIM)
+
+    run(failed())
 
 
 def test_an_id_is_kept_until_its_key_is_answered(stack: Server, control: Database) -> None:
     """Also by a process that died before it answered; another manifest has another one, and so has the next day."""
-    answers, claim = RequestAnswers(control), replace(CLAIM, operation="seed_run_request")
+    answers = RequestAnswers(control, AsyncDatabase(stack.url("seed_service")))
+    claim = replace(CLAIM, operation="seed_run_request")
     first = answers.reserved(claim)
     assert answers.reserved(claim) == first
     other = answers.reserved(replace(claim, manifest_hash="b" * 64))
