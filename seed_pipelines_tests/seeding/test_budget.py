@@ -184,7 +184,11 @@ def test_the_report_has_the_cost_so_far_and_the_cap(world: World) -> None:
 
 def test_requests_to_stubs_are_paid_for_once(world: World) -> None:
     """As many as were sent, and once, however often their step is tried; none is begun that the budget does not cover."""
-    calling: dict[str, Any] = {"mode": "dr", "ttl": {"dr_days": 1}, "budget": {"cost_cap_brl": 1, "error_budget_pct": 1}}
+    calling: dict[str, Any] = {
+        "mode": "dr",
+        "ttl": {"dr_days": 1},
+        "budget": {"cost_cap_brl": 1, "error_budget_pct": 1},
+    }
     session = enter(world.services, world.request(manifest(**calling)))
     (shard,) = session.plan.shards
     budget.afford_calls(session, shard)
