@@ -91,6 +91,10 @@ format: setup ## Rewrite the code in the house style
 bench: setup ## The benchmarks' tables
 	$(BIN)/python -m seed_pipelines_tests.benchmarks
 
+.PHONY: load
+load: setup ## Load on the HTTP API, by k6
+	$(BIN)/python -m seed_pipelines_tests.load
+
 .PHONY: lock
 lock: setup ## Resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --extra local --group dev -o requirements.lock --generate-hashes \

@@ -19,8 +19,8 @@ IS_SERVICE: Final = (
     " WHERE service.rolname = 'seed_service' AND login.rolname = coalesce(%(login)s, session_user)"
     " AND pg_has_role(login.oid, service.oid, 'MEMBER'))"
 )
-"""Whether a login, that of the session where it is NULL, is that of Dagster's processes (contracts/database/roles.sql) or a member of
-it: they act for whoever opens the UI."""
+"""Whether a login, that of the session where it is NULL, is that of Dagster's processes (contracts/database/roles.sql) or a
+member of it: they act for whoever opens the UI."""
 _BECOME_OWNER: Final = "SET LOCAL ROLE seed_owner"
 
 
