@@ -79,12 +79,12 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
     A Replay, with nothing more asked, where the request's key was answered before.
     """
     control, target = services.control, services.target
-    control.ping()
-    target.ping()
+    environment = control.environment()
+    present = target.present(ENTITIES)
     tenant = control.tenant(request.tenant)
-    target.ensure_row_security(tenant, [entity.table for entity in target.present(ENTITIES) or ENTITIES])
+    target.ensure_row_security(tenant, [entity.table for entity in present or ENTITIES])
     manifest = request.read_manifest()
-    guards.same_identity(request, manifest, tenant.slug, control.environment())
+    guards.same_identity(request, manifest, tenant.slug, environment)
     guards.in_canary(manifest)
     known = control.find_run(request.origin, tenant.tenant_id, request.environment, manifest.metadata.profile)
     claims = request if known is None else known

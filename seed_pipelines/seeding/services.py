@@ -173,9 +173,6 @@ class RateLimits(Protocol):
 class TargetDatabase(Protocol):
     """The tables that are seeded, reached by the data role under row level security."""
 
-    def ping(self) -> None:
-        """DatabaseUnavailable if it does not answer."""
-
     def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
         """The entities whose tables exist: a target need not have those that no manifest names."""
 

@@ -69,6 +69,7 @@ class FakeControl:
             raise DatabaseUnavailable("The fake is away.")
 
     def environment(self) -> str:
+        self.ping()
         return self.database_environment
 
     def tenant(self, wanted: UUID | str) -> Tenant:

@@ -46,6 +46,7 @@ class FakeTables:
             raise DatabaseUnavailable("The fake is away.")
 
     def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
+        self.ping()
         return tuple(entities)
 
     def ensure_row_security(self, tenant: Tenant, tables: Sequence[str]) -> None:

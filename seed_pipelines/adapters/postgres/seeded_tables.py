@@ -32,10 +32,6 @@ class PostgresTables:
         self._database = database
         self._proofs = proofs
 
-    def ping(self) -> None:
-        """DatabaseUnavailable if the server does not answer."""
-        self._database.ping()
-
     def present(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
         """The entities whose tables exist: a target need not have those that no manifest names."""
         with self._database.connection() as connection:
