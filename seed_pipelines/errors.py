@@ -30,6 +30,7 @@ SeedError
 │   ├── VaultUnavailable         503 vault_unavailable
 │   ├── StorageUnavailable       503 storage_unavailable
 │   ├── WormUnavailable          503 worm_unavailable
+│   ├── TelemetryUnavailable     503 telemetry_unavailable
 │   ├── StubUnavailable          503 stub_unavailable
 │   ├── IdentityUnavailable      503 identity_unavailable
 │   └── StackUnavailable         503 stack_unavailable
@@ -299,6 +300,13 @@ class WormUnavailable(DependencyUnavailable):
 
     code = "worm_unavailable"
     title = "The bucket for evidence is not available"
+
+
+class TelemetryUnavailable(DependencyUnavailable):
+    """The collector of traces and metrics that the deployment names does not take them."""
+
+    code = "telemetry_unavailable"
+    title = "The collector of traces and metrics is not available"
 
 
 class StubUnavailable(DependencyUnavailable):

@@ -1,4 +1,4 @@
-"""Traces and metrics over OTLP/HTTP (OpenTelemetry), sent in the background: nobody waits for a collector or fails without one.
+"""Traces and metrics over OTLP/HTTP (OpenTelemetry), sent in the background: whoever has begun waits for no collector.
 
 What a collector does not take in time is lost. A process that ends sends what is left, for two seconds at most.
 """
@@ -23,8 +23,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from seed_pipelines.domain.tracing import Trace
+from seed_pipelines.errors import TelemetryUnavailable
 
 SERVICE: Final = "seed-pipelines"
+CHECK_SECONDS: Final = 3.0
+"""How long the check waits for the collector."""
 PATIENCE_SECONDS: Final = 2.0
 """How long a process that ends sends what is left."""
 
@@ -39,15 +42,22 @@ logger = logging.getLogger(__name__)
 def telemetry_over_http() -> "OtlpTelemetry":
     """To the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, with the headers, certificates and timeouts of its kin."""
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it would log every batch that is lost
-    return OtlpTelemetry(OTLPSpanExporter(), OTLPMetricExporter())
+    return OtlpTelemetry(OTLPSpanExporter(), OTLPMetricExporter(), OTLPSpanExporter(timeout=CHECK_SECONDS))
 
 
 class OtlpTelemetry:
     """Takes spans and measurements at once, and sends them later; one for a process."""
 
     def __init__(
-        self, spans: SpanExporter, metrics: MetricExporter, *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        spans: SpanExporter,
+        metrics: MetricExporter,
+        probe: SpanExporter,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
+        """`probe` is an exporter of spans for the check alone, whose time-out is how long that may take."""
+        self._probe = probe
         self._resource = Resource.create({"service.name": SERVICE, "service.instance.id": str(uuid4())})
         self._spans = BatchSpanProcessor(_Watched(spans))
         reader = PeriodicExportingMetricReader(metrics)
@@ -58,6 +68,14 @@ class OtlpTelemetry:
         self._last = threading.Thread(target=self._send_the_rest, name="telemetry-end", daemon=True)
         self._last.start()
         Finalize(None, self.close, exitpriority=1)  # Dagster's runs are children of multiprocessing, which skip atexit
+
+    def check(self) -> None:
+        """Send a request without spans, which a collector answers with success (OTLP); TelemetryUnavailable."""
+        if self._probe.export(()) is not SpanExportResult.SUCCESS:
+            raise TelemetryUnavailable(
+                "The collector that OTEL_EXPORTER_OTLP_ENDPOINT names took no request in time. Start it, or run without the "
+                "variable."
+            )
 
     def span(
         self, trace: Trace, name: str, began: datetime, seconds: float, attributes: Attributes, code: str | None

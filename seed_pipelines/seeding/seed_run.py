@@ -106,6 +106,7 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
     masker = Masker(_verified_keys(services, plan, tenant))
     if not rehearsal and known is None:
         can_seal(services, request.environment)
+        services.telemetry.check()
     target.verify_columns(plan.entities)
     return Admission(claim, tenant, plan, masker, override)
 

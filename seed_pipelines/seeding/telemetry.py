@@ -11,7 +11,10 @@ Attributes = Mapping[str, str | int]
 
 
 class Telemetry(Protocol):
-    """Takes what happened; nothing here waits, and nothing fails."""
+    """Takes what happened; nothing but the check waits, and nothing else fails."""
+
+    def check(self) -> None:
+        """TelemetryUnavailable if nobody takes what is told."""
 
     def span(
         self, trace: Trace, name: str, began: datetime, seconds: float, attributes: Attributes, code: str | None
@@ -27,6 +30,9 @@ class Telemetry(Protocol):
 
 class _Nowhere:
     """Takes everything and tells nobody."""
+
+    def check(self) -> None:
+        """Nothing."""
 
     def span(
         self, trace: Trace, name: str, began: datetime, seconds: float, attributes: Attributes, code: str | None

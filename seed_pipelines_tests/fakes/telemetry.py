@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from seed_pipelines.domain.tracing import Trace
+from seed_pipelines.errors import TelemetryUnavailable
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,14 @@ class ToldSpan:
 class FakeTelemetry:
     """Keeps what it is told."""
 
+    away: bool = False
     spans: list[ToldSpan] = field(default_factory=list)
     runs: list[ToldSpan] = field(default_factory=list)
     measured: list[tuple[str, float, Mapping[str, str | int]]] = field(default_factory=list)
+
+    def check(self) -> None:
+        if self.away:
+            raise TelemetryUnavailable("The fake is away.")
 
     def span(
         self,

@@ -4,10 +4,11 @@ import pytest
 
 from seed_pipelines.domain.evidence.envelope import payload_of
 from seed_pipelines.domain.evidence.statement import read_report
-from seed_pipelines.errors import OutsideWindow, StorageUnavailable, WormUnavailable
+from seed_pipelines.errors import OutsideWindow, StorageUnavailable, TelemetryUnavailable, WormUnavailable
 from seed_pipelines.seeding.budget import charge_generation
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.outbox import report_ended_runs, seal_waiting
+from seed_pipelines.seeding.rehearsal import rehearse
 from seed_pipelines.seeding.sealing import finish
 from seed_pipelines.seeding.seed_run import abandon, enter, give_up
 from seed_pipelines.seeding.tracing import code_of, traced
@@ -94,3 +95,17 @@ def test_what_stops_a_run_is_named_in_one_word() -> None:
     assert [code_of(error) for error in (WormUnavailable("x"), KeyError("x"), KeyboardInterrupt())] == [
         *("worm_unavailable", "KeyError", "interrupted"),
     ]
+
+
+def test_no_run_begins_while_the_collector_is_away(world: World) -> None:
+    """Nothing is opened; a step of a run that has begun enters all the same, and so does a rehearsal."""
+    world.telemetry.away = True
+    with pytest.raises(TelemetryUnavailable) as refusal:
+        enter(world.services, world.request())
+    assert (refusal.value.status, refusal.value.exit_code) == (503, 4)
+    assert world.control.runs == {}
+    world.telemetry.away = False
+    enter(world.services, world.request())
+    world.telemetry.away = True
+    enter(world.services, world.request())
+    rehearse(world.services, world.request(origin="rehearsal"), str(world.directory / "dry"))

@@ -99,9 +99,9 @@ class Staging:
             env={**_foreign_variables(), **self.variables, **variables},
         )
 
-    def start_stopped(self, *arguments: str | Path) -> "subprocess.Popen[str]":
+    def start_stopped(self, *arguments: str | Path, **variables: str) -> "subprocess.Popen[str]":
         """Start `seed_data` and stop it (SIGSTOP) once it holds the lease."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, tenant=TENANT_A, **variables)
         if process.stdout is None:
             raise AssertionError(process)
         await_lease(process.stdout)

@@ -1,6 +1,6 @@
 """A run in staging and its collector: what arrives, and that a run does as well without one."""
 
-import time
+import signal
 from collections.abc import Iterator
 from socket import socket
 
@@ -8,7 +8,7 @@ import pytest
 
 from seed_pipelines.domain.evidence.envelope import payload_of
 from seed_pipelines.domain.evidence.statement import read_report
-from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, Finished, Staging
+from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, TENANT_A, Finished, Staging, finish
 from seed_pipelines_tests.fakes.otlp_receiver import collecting
 
 pytestmark = pytest.mark.e2e
@@ -22,17 +22,20 @@ def nobody() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-def seeded(staging: Staging, endpoint: str) -> tuple[Finished, float]:
-    """A run that exports to an address, and the seconds that it took."""
-    began = time.monotonic()
-    done = staging.seed("--json", *OVERRIDE, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, NO_PROXY="127.0.0.1")
-    return done, time.monotonic() - began
+def seeded(staging: Staging, endpoint: str) -> Finished:
+    """A run that exports to an address."""
+    return staging.seed("--json", *OVERRIDE, tenant=TENANT_A, **exporting_to(endpoint))
+
+
+def exporting_to(endpoint: str) -> dict[str, str]:
+    """The variables of a run that exports to an address."""
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
 
 
 def test_a_run_arrives_as_one_trace(staging: Staging) -> None:
     """Every step under the trace id of its sealed report, its rows and cost beside it, and nothing that it seeded."""
     with collecting() as collector:
-        done, _ = seeded(staging, collector.address)
+        done = seeded(staging, collector.address)
     assert done.exit_code == 0, done.stderr
     run = done.outcome["seed_run_id"]
     with staging.superuser() as connection:
@@ -63,13 +66,20 @@ def test_a_run_arrives_as_one_trace(staging: Staging) -> None:
     assert not [secret for secret in (*secrets, email) if secret.encode() in sent]
 
 
-def test_a_run_does_as_well_without_a_collector(staging: Staging, nobody: str) -> None:
-    """One that is away, or takes everything and never answers, costs the end of the process two seconds at most."""
-    plain, usual = seeded(staging, "")
-    assert plain.exit_code == 0, plain.stderr
-    away, took_away = seeded(staging, nobody)
+def test_nothing_begins_while_the_collector_is_away(staging: Staging, nobody: str) -> None:
+    """Exit 4, no seed run, no row: whether nobody listens or nobody answers."""
+    refused = [seeded(staging, nobody)]
     with collecting(is_slow=True) as collector:
-        slow, took_slow = seeded(staging, collector.address)
-    assert (away.exit_code, slow.exit_code) == (0, 0), (away.stderr, slow.stderr)
-    assert {run.outcome["digest"] for run in (plain, away, slow)} == {plain.outcome["digest"]}
-    assert max(took_away, took_slow) < 2 * usual + 10  # the exporter gives each request ten
+        refused.append(seeded(staging, collector.address))
+    assert [(done.exit_code, done.problem["code"]) for done in refused] == [(4, "telemetry_unavailable")] * 2
+    with staging.superuser() as connection:
+        assert connection.execute("SELECT count(*) FROM seed.seed_run").fetchone() == (0,)
+
+
+def test_a_run_goes_on_without_a_collector(staging: Staging) -> None:
+    """One that goes away once the run holds its lease is missed by nobody."""
+    with collecting() as collector:
+        process = staging.start_stopped(*OVERRIDE, **exporting_to(collector.address))
+    process.send_signal(signal.SIGCONT)
+    done = finish(process)
+    assert done.exit_code == 0, done.stderr
