@@ -25,6 +25,7 @@ def test_each_server_of_the_settings_is_named_with_its_port() -> None:
         vault_addr="https://vault.internal",
         s3_endpoint_url="http://minio:9000",
         evidence_endpoint_url="http://worm:9001",
+        oidc_jwks="https://issuer.internal:8443/keys",
         infrastructure_hosts="rabbitmq:5672, [fd00::1]:443",
     ) == {
         Site("collector", 4318),
@@ -36,6 +37,7 @@ def test_each_server_of_the_settings_is_named_with_its_port() -> None:
         Site("vault.internal", 443),
         Site("minio", 9000),
         Site("worm", 9001),
+        Site("issuer.internal", 8443),
         Site("rabbitmq", 5672),
         Site("fd00::1", 443),
     }
