@@ -52,8 +52,6 @@ def infrastructure(settings: Settings, environ: Mapping[str, str]) -> Iterator[S
             yield from _of_url(address)
     if None in buckets:
         yield _AWS
-    if urlsplit(settings.oidc_jwks or "").scheme:
-        yield from _of_url(settings.oidc_jwks or "")
     yield from (Site(host, port) for host in STUB_HOSTS for port in settings.stubs.ports)
     yield from settings.infrastructure_hosts
 

@@ -20,6 +20,7 @@ from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest, read_manifest
 from seed_pipelines.domain.stub_addresses import StubAddresses
+from seed_pipelines.errors import IdentityUnavailable
 from seed_pipelines_tests.api.issuers import AUDIENCE, ISSUER, SUBJECT, Issuer
 from seed_pipelines_tests.contracts.responses import check_response
 from seed_pipelines_tests.fakes.requests import FakeAdmissions, FakeAnswers, FakeRuns, FakeServers
@@ -35,8 +36,11 @@ class Keys:
     """The issuer's key set without an outside system."""
 
     issuer: Issuer
+    away: bool = False
 
     def key(self, key_id: str) -> jwt.PyJWK | None:
+        if self.away:
+            raise IdentityUnavailable("https://issuer.internal/keys is away.")
         found = jwt.PyJWKSet.from_dict(self.issuer.key_set).keys
         return next((key for key in found if key.key_id == key_id), None)
 
@@ -52,6 +56,7 @@ class ApiWorld:
     limits: FakeAdmissions
     runs: FakeRuns
     servers: FakeServers
+    keys: Keys
     folder: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     """What is deployed."""
 
@@ -87,7 +92,7 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
     """An application whose caller is a seed-runner, inside the window, with the example deployed."""
     world.catalogue = Catalogue.packaged()
     world.control.granted_to[SUBJECT_PREFIX + SUBJECT] = frozenset({"seed-runner"})
-    control, runs, servers = world.control, FakeRuns(), FakeServers()
+    control, runs, servers, keys = world.control, FakeRuns(), FakeServers(), Keys(issuer)
     answers, limits = FakeAnswers(control), FakeAdmissions(control)
     deployed = read_manifest(example(), world.catalogue, ENTITIES)
     folder = {deployed.identity: deployed}
@@ -103,11 +108,11 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
         deployed=found,
         stubs=StubAddresses(own={"kyc": "http://stub:4010"}),
         servers=servers,
-        tokens=RememberedTokens(TokenVerifier(Keys(issuer), ISSUER, AUDIENCE)),
+        tokens=RememberedTokens(TokenVerifier(keys, ISSUER, AUDIENCE)),
         catalogue=world.catalogue,
         verdicts=Verdicts(),
         allowance=Allowance(limit=120, window_seconds=60, burst=120),
         clock=lambda: world.now,
     )
     with TestClient(create_app(services), raise_server_exceptions=False) as client:
-        yield ApiWorld(world, issuer, client, answers, limits, runs, servers, folder)
+        yield ApiWorld(world, issuer, client, answers, limits, runs, servers, keys, folder)

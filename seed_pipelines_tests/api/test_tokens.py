@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seed_pipelines_tests.api.conftest import ApiWorld
+from seed_pipelines_tests.api.conftest import RUNS, ApiWorld
 from seed_pipelines_tests.api.issuers import Issuer
 from seed_pipelines_tests.worlds import OTHER_TENANT
 
@@ -121,6 +121,91 @@ def test_what_a_token_does_not_allow_is_refused_in_the_same_words(api: ApiWorld,
     assert {answer.status_code for answer in refused} == {403}
     assert len({answer.content for answer in refused}) == 1
     assert "insufficient_scope" in refused[0].headers["WWW-Authenticate"]
+
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+"""The id of no run."""
+
+
+def forbidden(issuer: Issuer) -> dict[str, dict[str, str]]:
+    """What a token does not allow -> header fields of such a request."""
+    return {
+        "another tenant": {"X_Tenant_ID": "tenant-b"},
+        "a tenant of its own that is not the run's": {
+            "X_Tenant_ID": "tenant-b",
+            "token": issuer.token(tenant_id=str(OTHER_TENANT.tenant_id)),
+        },
+        "another environment": {"X_Environment": "perf"},
+        "an environment that is not served": {"X_Environment": "dev", "token": issuer.token(environment="dev")},
+        "a role that was not granted": {"token": issuer.token(roles=["seed-admin"])},
+        "a subject without a grant": {"token": issuer.token(sub="stranger")},
+    }
+
+
+@pytest.mark.parametrize("reason", forbidden(Issuer()))
+def test_a_refusal_does_not_tell_whether_a_run_exists(api: ApiWorld, issuer: Issuer, reason: str) -> None:
+    """Looked at and cancelled, there and not there: the same status, body and challenge."""
+    there = api.post(RUNS).json()["id"]
+    fields = forbidden(issuer)[reason]
+    if reason == "a tenant of its own that is not the run's":
+        api.world.control.granted_to.clear()
+    answers = [api.get(f"{RUNS}/{run_id}", **fields) for run_id in (there, NOWHERE)]
+    answers += [api.post(f"{RUNS}/{run_id}/cancel", key=f"key-{run_id}", **fields) for run_id in (there, NOWHERE)]
+    assert {answer.status_code for answer in answers} == {403}
+    assert len({answer.content for answer in answers}) == 1
+    assert {answer.headers["WWW-Authenticate"] for answer in answers} == {
+        'Bearer realm="seed_pipelines", error="insufficient_scope"'
+    }
+    assert {answer.headers["Content-Type"] for answer in answers} == {"application/problem+json"}
+    assert api.runs.runs[there].state == "queued"
+
+
+def test_a_role_that_may_only_look_cancels_nothing_and_learns_nothing(api: ApiWorld) -> None:
+    """Whether the run exists or not."""
+    there = api.post(RUNS).json()["id"]
+    api.world.control.granted_to["token:ci"] = frozenset({"seed-read"})
+    refused = [api.post(f"{RUNS}/{run_id}/cancel", key=f"key-{run_id}") for run_id in (there, NOWHERE)]
+    refused.append(api.post(RUNS, key="another"))
+    assert {answer.status_code for answer in refused} == {403}
+    assert len({answer.content for answer in refused}) == 1
+    assert api.get(f"{RUNS}/{there}").status_code == 200
+
+
+def test_without_a_token_that_holds_nobody_learns_what_exists(api: ApiWorld, issuer: Issuer) -> None:
+    """No token, none that can be read, an old one, one of a stranger: the same answer for each kind everywhere."""
+    there = api.post(RUNS).json()["id"]
+    old = issuer.token(exp=datetime.now(UTC) - timedelta(minutes=1))
+    for authorization in (
+        None,
+        "Bearer a.b.c",
+        f"Bearer {old}",
+        f"Bearer {unsigned(issuer)}",
+        f"Bearer {Issuer().token()}",
+    ):
+        answers = [
+            api.get(place, Authorization=authorization)
+            for place in (RUNS, f"{RUNS}/{there}", f"{RUNS}/{NOWHERE}", f"{RUNS}/{there}?limit=x")
+        ]
+        answers += [
+            api.post(f"{RUNS}/{run_id}/cancel", Authorization=authorization, X_Tenant_ID=tenant)
+            for run_id in (there, NOWHERE)
+            for tenant in ("tenant-a", "no-such-tenant")
+        ]
+        assert {answer.status_code for answer in answers} == {401}
+        assert len({answer.content for answer in answers}) == 1
+        reason = "" if authorization is None else ', error="invalid_token"'
+        assert {answer.headers["WWW-Authenticate"] for answer in answers} == {f'Bearer realm="seed_pipelines"{reason}'}
+
+
+def test_keys_that_cannot_be_had_are_503_for_everybody(api: ApiWorld) -> None:
+    """Whoever has a token or a forged one: it cannot be told. Who has none is still told to bring one."""
+    api.keys.away = True
+    answers = [api.post(), api.post(token=Issuer().token())]
+    assert {answer.status_code for answer in answers} == {503}
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].json()["code"] == "identity_unavailable"
+    assert "issuer.internal" not in answers[0].text
+    assert api.post(Authorization=None).status_code == 401
 
 
 def test_what_was_answered_is_not_repeated_for_a_stranger(api: ApiWorld, issuer: Issuer) -> None:
