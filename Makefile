@@ -75,6 +75,10 @@ test-closed: setup .pgbouncer/fetched node_modules/installed ## The same tests w
 chaos: setup ## Two hundred runs killed, stopped, cut off and robbed of their servers: a night's work
 	SEED_CHAOS_TRIALS=$${SEED_CHAOS_TRIALS:-200} SEED_CHAOS_SEALINGS=$${SEED_CHAOS_SEALINGS:-1000} $(BIN)/python -m pytest seed_pipelines_tests/chaos
 
+.PHONY: fuzz-api
+fuzz-api: setup ## Half an hour of requests to the HTTP API that nobody thought of
+	SEED_FUZZ_SECONDS=$${SEED_FUZZ_SECONDS:-1800} $(BIN)/python -m pytest -s seed_pipelines_tests/e2e/api/test_contract.py
+
 .PHONY: lint
 lint: setup ## Style, types, layers
 	$(BIN)/ruff check .

@@ -207,6 +207,7 @@ class TestEnvironmentVariables:
         named = set(re.findall(r"\bSEED_[A-Z0-9_]+\b", document.read_text(encoding="utf-8")))
         sources = [*(ROOT / "seed_pipelines").rglob("*.py"), ROOT / "dagster.yaml"]
         sources += (ROOT / "seed_pipelines_tests" / "chaos").glob("*.py")
+        sources += (ROOT / "seed_pipelines_tests" / "e2e" / "api").glob("*.py")
         read = set(re.findall(r"\bSEED_[A-Z0-9_]+\b", "".join(path.read_text(encoding="utf-8") for path in sources)))
         assert named <= read | _settings()
 
