@@ -68,7 +68,7 @@ test: setup .pgbouncer/fetched .chromium/unpacked ## All tests, with the real se
 
 # What needs a network is fetched first; from then on a packet that is meant to leave fails its test.
 .PHONY: test-closed
-test-closed: setup .pgbouncer/fetched node_modules/installed ## The same tests where there is no network but loopback
+test-closed: setup .pgbouncer/fetched node_modules/installed .chromium/unpacked ## The same tests where there is no network but loopback
 	scripts/ci/without-a-route.sh $(BIN)/python -m pytest -n auto --dist loadfile
 
 .PHONY: chaos
