@@ -70,8 +70,8 @@ class Effort:
 
     @property
     def longest_seconds(self) -> float:
-        """After which something hangs: a quarter of an hour for a round, and a tenth of a second for each request."""
-        return 900 + (self.requests / 10 if self.seconds == float("inf") else self.seconds)
+        """After which something hangs: a quarter of an hour for a round, and half a second for each request."""
+        return 900 + (self.requests / 2 if self.seconds == float("inf") else self.seconds)
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> "Effort":
@@ -113,14 +113,14 @@ class Target:
 
 
 def rounds(target: Target, token: Callable[[], str], effort: Effort, folder: Path) -> Iterator[Round]:
-    """Rounds until there were enough requests or the time is over; `token` gives one that holds for a round."""
+    """Rounds until one finds something, there were enough requests, or the time is over; `token` gives one for a round."""
     began, sent, seed = time.monotonic(), 0, effort.seed
     _write(target, effort, folder)
     while True:
         done = _round(target, token(), effort, seed, folder)
         yield done
         sent, seed = sent + done.requests, seed + 1
-        if sent >= effort.requests or time.monotonic() - began >= effort.seconds > 0:
+        if done.code or sent >= effort.requests or time.monotonic() - began >= effort.seconds > 0:
             return
 
 
@@ -162,13 +162,15 @@ def _round(target: Target, token: str, effort: Effort, seed: int, folder: Path) 
 
 
 def _answers(record: Path) -> Counter[tuple[str, int]]:
-    """What is counted from the record of a round, which is then removed."""
+    """What is counted from the record of a round, which is then removed; nothing if there is none."""
     found: Counter[tuple[str, int]] = Counter()
+    if not record.exists():
+        return found  # schemathesis did not come to asking anything, and says why
     with record.open(encoding="utf-8") as lines:
         for line in lines:
             scenario = json.loads(line).get("ScenarioFinished", {"recorder": {}})
             for interaction in scenario["recorder"].get("interactions", {}).values():
-                asked, answer = interaction["request"], interaction["response"]
+                asked, answer = interaction["request"], interaction.get("response")
                 if answer is not None:
                     found[_operation(asked["method"], urlsplit(asked["uri"]).path), answer["status_code"]] += 1
     record.unlink()
