@@ -84,7 +84,7 @@ _LIST: Final = "/paths/~1things/get"
 _CREATE: Final = "/paths/~1things/post"
 _NEW: Final = "/components/schemas/New"
 _THING: Final = "/components/schemas/Thing"
-GONE: Final = object()
+GONE: Final = "(gone)"
 """In the place of a value: it is taken away."""
 
 
