@@ -21,7 +21,7 @@ class ShardFacts:
     passed: bool
     """Whether every check of it is green."""
     seconds: float | None = None
-    """How long loading and checking it took; None where nobody measured."""
+    """How long checking it took; None where nobody measured."""
 
 
 @dataclass(frozen=True)
