@@ -89,16 +89,14 @@ def without_end(caller: socket.socket) -> None:
 
 def test_an_answer_in_drops_ends_in_time(made: Authority) -> None:
     """Each byte comes in time, the whole does not."""
-    with secured(made, in_drops) as stub:
-        with pytest.raises(TimeoutError):
-            reader_of(stub.address(), 0.5)()
+    with secured(made, in_drops) as stub, pytest.raises(TimeoutError):
+        reader_of(stub.address(), 0.5)()
 
 
 def test_a_handshake_that_does_not_end_is_cut() -> None:
     """By a server that accepts the connection and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(TimeoutError):
-            reader_of(f"https://localhost:{silent.getsockname()[1]}/keys", 0.5)()
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError):
+        reader_of(f"https://localhost:{silent.getsockname()[1]}/keys", 0.5)()
 
 
 def test_an_answer_without_end_is_read_no_further_than_a_set_can_be(made: Authority) -> None:
