@@ -16,8 +16,10 @@ from seed_pipelines.domain.manifest import Manifest, manifest_hash, read_manifes
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
 from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.seeding.authorization import Caller
+from seed_pipelines.seeding.evidence_services import EvidenceServices
+from seed_pipelines.seeding.integration_services import IntegrationServices
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.services import EvidenceServices, IntegrationServices, Services
+from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.fakes import (
     FakeControl,
     FakeEvidenceBucket,

@@ -8,7 +8,7 @@ from seed_pipelines.adapters.postgres.seed_runs import SeedRun
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.api.answers import as_json
 from seed_pipelines.orchestration.run_queue import QueuedRun
-from seed_pipelines.seeding.services import ControlDatabase
+from seed_pipelines.seeding.control_database import ControlDatabase
 
 OVER: Final = ("succeeded", "partial", "failed", "aborted")
 """The states in which nothing is left to cancel."""

@@ -19,7 +19,7 @@ from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.outbound import Endpoint
 from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.orchestration.run_queue import QueuedRun
-from seed_pipelines.seeding.services import ControlDatabase
+from seed_pipelines.seeding.control_database import ControlDatabase
 
 
 class Admissions(Protocol):

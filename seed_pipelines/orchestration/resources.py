@@ -27,7 +27,9 @@ from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.orchestration.runs import is_finished
 from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.services import EvidenceServices, IntegrationServices, Services
+from seed_pipelines.seeding.evidence_services import EvidenceServices
+from seed_pipelines.seeding.integration_services import IntegrationServices
+from seed_pipelines.seeding.services import Services
 from seed_pipelines.seeding.telemetry import NOWHERE, Telemetry
 
 

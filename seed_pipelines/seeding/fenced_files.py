@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from seed_pipelines.adapters.row_files import Provenance, RowFile, RowFileKey
-from seed_pipelines.seeding.services import RowFiles
+from seed_pipelines.seeding.target_database import RowFiles
 
 
 @dataclass(frozen=True)

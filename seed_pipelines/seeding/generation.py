@@ -12,7 +12,7 @@ from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.masking import Masker
 from seed_pipelines.domain.plan import Plan, Shard
 from seed_pipelines.errors import CapExceeded
-from seed_pipelines.seeding.services import RowFiles
+from seed_pipelines.seeding.target_database import RowFiles
 
 
 class Generation(Protocol):

@@ -17,7 +17,8 @@ from seed_pipelines.domain.plan import Plan, Shard
 from seed_pipelines.seeding.generation import generate, row_file_key
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import admit, unanswered
-from seed_pipelines.seeding.services import RowFiles, Services
+from seed_pipelines.seeding.services import Services
+from seed_pipelines.seeding.target_database import RowFiles
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from seed_pipelines.domain.evidence.report import build_report
 from seed_pipelines.domain.evidence.statement import report_statement
 from seed_pipelines.errors import WormUnavailable
 from seed_pipelines.seeding.answer import as_text, seed_answer
+from seed_pipelines.seeding.evidence_services import EvidenceServices
 from seed_pipelines.seeding.report_facts import run_facts
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
-from seed_pipelines.seeding.services import EvidenceServices, Services
+from seed_pipelines.seeding.services import Services
 from seed_pipelines.seeding.tracing import tell_end, traced_sealing
 
 ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope.v1+json"

@@ -28,11 +28,13 @@ from seed_pipelines.errors import (
 )
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.authorization import Caller, authorize
+from seed_pipelines.seeding.control_database import ControlDatabase
 from seed_pipelines.seeding.fenced_files import FencedFiles
 from seed_pipelines.seeding.readiness import can_seal
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.run_record import RunRecord
-from seed_pipelines.seeding.services import ControlDatabase, RowFiles, Services
+from seed_pipelines.seeding.services import Services
+from seed_pipelines.seeding.target_database import RowFiles
 from seed_pipelines.seeding.tracing import tell_end, tell_refusal
 from seed_pipelines.seeding.turn import IMPATIENT, Patience, acquire_in_turn
 

@@ -11,7 +11,7 @@ from seed_pipelines.domain.digest import BlockDigests
 from seed_pipelines.domain.entities import Entity
 from seed_pipelines.domain.plan import is_first_shard
 from seed_pipelines.errors import ParquetMismatch
-from seed_pipelines.seeding.services import RowFiles
+from seed_pipelines.seeding.target_database import RowFiles
 
 
 @dataclass(frozen=True)

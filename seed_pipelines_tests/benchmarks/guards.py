@@ -24,9 +24,11 @@ from seed_pipelines.orchestration.launch import launch
 from seed_pipelines.orchestration.manifest_jobs import ManifestJob
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
+from seed_pipelines.seeding.control_database import ControlDatabase
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import Session, enter, held
-from seed_pipelines.seeding.services import ControlDatabase, Services, TargetDatabase
+from seed_pipelines.seeding.services import Services
+from seed_pipelines.seeding.target_database import TargetDatabase
 from seed_pipelines_tests.benchmarks.measurement import machine
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, running_stack
 from seed_pipelines_tests.e2e.seeding.staging import TENANT_A

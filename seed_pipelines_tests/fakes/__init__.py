@@ -1,4 +1,4 @@
-"""In-memory twins of the ports in `seed_pipelines.seeding.services`."""
+"""In-memory twins of the ports in `seed_pipelines.seeding`."""
 
 from seed_pipelines_tests.fakes.control import FakeControl
 from seed_pipelines_tests.fakes.evidence_bucket import FakeEvidenceBucket

@@ -10,7 +10,7 @@ from seed_pipelines.domain.evidence.object_keys import public_key_object
 from seed_pipelines.domain.evidence.public_key import PublicKey
 from seed_pipelines.domain.retention import Retention
 from seed_pipelines.errors import EvidenceInvalid
-from seed_pipelines.seeding.services import EvidenceBucket
+from seed_pipelines.seeding.evidence_services import EvidenceBucket
 from seed_pipelines.seeding.verification.findings import Finding, NotApplicable, examined
 from seed_pipelines.seeding.verification.subject import Subject
 

@@ -9,7 +9,7 @@ import pytest
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.rate_limits import PostgresRateLimits, RateLimitKey
 from seed_pipelines.domain.rate_limit import Decision
-from seed_pipelines.seeding.services import RateLimits
+from seed_pipelines.seeding.integration_services import RateLimits
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server
 
 pytestmark = pytest.mark.e2e

@@ -22,7 +22,8 @@ from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.seed_run import Session, enter
-from seed_pipelines.seeding.services import RowFiles, Services
+from seed_pipelines.seeding.services import Services
+from seed_pipelines.seeding.target_database import RowFiles
 from seed_pipelines_tests.e2e.seeding.conftest import Reference
 from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, TENANT_A, Staging, finish, volumetry, write_manifest
 
