@@ -93,6 +93,7 @@ class StubCaller:
             self.tallies[call.integration].elapsed_seconds += time.monotonic() - began
         if exchange.answer is not None:
             self._note(call, exchange.answer)
+        self._require_budget(call)
 
     def _wait(self, call: Call, state: RetryCallState) -> float | None:
         services, backoff = self.session.services, self.session.manifest.backoff
@@ -124,13 +125,13 @@ class StubCaller:
                 "POST", self.endpoints[call.integration], call.path, content=call.content, headers=self._fields(call)
             )
         except StubUnavailable as problem:
-            self._failed(call)
+            tally.failed += 1
             return _Exchange(None, problem)
         tally.latencies_ms.append(round((time.monotonic() - began) * 1000, 3))
         if answer.status == 429:
             tally.refused += 1
         elif answer.status >= 500:
-            self._failed(call)
+            tally.failed += 1
         return _Exchange(answer)
 
     def _fields(self, call: Call) -> Mapping[str, str]:
@@ -150,12 +151,12 @@ class StubCaller:
         told = _told(answer) if answer.status == call.answered_with else {}
         decision = next((told[name] for name in _DECISIONS if isinstance(told.get(name), str)), None)
         if decision is None or told.get("customer_status") != call.customer_status:
-            self._failed(call)
+            self.tallies[call.integration].failed += 1
         else:
             self.tallies[call.integration].outcomes[decision] += 1
 
-    def _failed(self, call: Call) -> None:
-        self.tallies[call.integration].failed += 1
+    def _require_budget(self, call: Call) -> None:
+        """BudgetExceeded once more requests have failed than may; a stub that is away has said so before."""
         failed = self._failed_before + sum(tally.failed for tally in self.tallies.values())
         if self.budget is not None and self.budget.is_spent(failed):
             allowed = self.budget.allowed

@@ -230,3 +230,16 @@ def test_masked_values_alone_leave(world: World) -> None:
     table = world.tables.read(session.tenant.tenant_id, customers, session.plan.shards[0].ids)
     assert sent <= set(table.column("document_number").to_pylist())
     assert len(sent) == 10
+
+
+def test_a_stub_that_is_away_is_called_that_whatever_may_fail(world: World) -> None:
+    """And one that fails in passing has spent the budget once its call is through."""
+    session = seeded(world, error_budget_pct="0")
+    world.stub_client.answers = [None, None, None]
+    with pytest.raises(StubUnavailable):
+        called(session)
+    world.control.integrations.clear()
+    world.stub_client.answers = [None]
+    with pytest.raises(BudgetExceeded):
+        called(session)
+    assert recorded(world, session)["kyc"].outcomes == {"APPROVED": 1}
