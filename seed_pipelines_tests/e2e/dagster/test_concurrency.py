@@ -21,6 +21,8 @@ from seed_pipelines_tests.e2e.dagster.webserver import PARTITION, Run, Webserver
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 TENANT_TAG, ENVIRONMENT_TAG = "seed/tenant", "seed/environment"
+_HELD = "UPDATE seed.lease SET expires_at = clock_timestamp() + interval '10 minutes' RETURNING token"
+"""The lease of a process that is stopped, however long the others take."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,7 +33,7 @@ def limited_pools(dagster_stack: RunningStack) -> None:
 
 
 def asked(stack: RunningStack, database: str, query: str) -> list[tuple[Any, ...]]:
-    """What the superuser reads."""
+    """What the superuser reads, or is told of what it changes."""
     url = stack.stack.postgres.provisioning_url(SUPERUSER, database)
     with psycopg.connect(url) as connection:
         return connection.execute(query.encode()).fetchall()
@@ -89,6 +91,7 @@ def test_the_queue_waits_for_a_command_and_a_second_command_is_refused(
                 leased = asked(dagster_stack, "seed_staging", "SELECT holder FROM seed.lease")
                 assert len(leased) == 1
         first.send_signal(signal.SIGSTOP)
+        asked(dagster_stack, "seed_staging", _HELD)
         ((holder,),) = leased
         waiting = webserver.submit("staging", ONE_SHARD, "0000")
         second = dagster_job_execute(dagster_stack, ONE_SHARD, {})
