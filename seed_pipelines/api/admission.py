@@ -12,6 +12,7 @@ from starlette.responses import Response
 from seed_pipelines.adapters.postgres.access_decisions import Action
 from seed_pipelines.adapters.postgres.admissions import Asking
 from seed_pipelines.adapters.postgres.idempotency import Claim, Operation
+from seed_pipelines.adapters.postgres.request_answers import Given
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.api.answers import Answer
 from seed_pipelines.api.header_fields import idempotency_key, named
@@ -59,24 +60,32 @@ class Asked:
         """What is asked for under a key."""
         return Claim(self.tenant.tenant_id, self.environment, operation, key, content_hash, profile)
 
-    async def once(
-        self, action: Action, claim: Claim, answer: Callable[[], Awaitable[Answer]], known: Answer | None = None
-    ) -> Response:
-        """The answer that was given under the key, whatever is left of the allowance, or a new one within it.
+    async def once(self, action: Action, claim: Claim, answer: Callable[[], Awaitable[Answer]]) -> Response:
+        """The answer that was given under the key, whatever is left of the allowance, or a new one within it."""
+        permission = await self._permitted(action, claim)
 
-        `known` is what `answer` would give, where that is known.
-        """
+        async def text() -> str:
+            return (await answer()).text
+
+        return _response(await self.realm.answers.once(claim, permission.decision, text))
+
+    async def at_once(self, action: Action, claim: Claim, answer: Callable[[], Answer]) -> Response:
+        """The same, where the answer is worked out in no time."""
+        permission = await self._permitted(action, claim)
+        return _response(await self.realm.answers.at_once(claim, permission.decision, lambda: answer().text))
+
+    async def _permitted(self, action: Action, claim: Claim) -> Permission:
+        """There is an answer or an allowance for one, and the subject of the token may have it; RateLimited, Forbidden."""
         if not self.decision.allowed and await self.realm.answers.find(claim) is None:
             self.within_allowance()
         permission = self.permission(action)
         if permission.refusal is not None:
             await to_thread.run_sync(self.authorize, action)
+        return permission
 
-        async def text() -> str:
-            return (await answer()).text
 
-        given = await self.realm.answers.once(claim, permission.decision, text, known.text if known else None)
-        return Answer.stored(given.text).response(repeated=given.repeated)
+def _response(given: Given) -> Response:
+    return Answer.stored(given.text).response(repeated=given.repeated)
 
 
 def services_of(request: Request) -> ApiServices:

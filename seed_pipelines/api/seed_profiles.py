@@ -1,7 +1,6 @@
 """Validating manifests before anything runs."""
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -10,7 +9,7 @@ from starlette.responses import Response
 from seed_pipelines.api.admission import Asked
 from seed_pipelines.api.admission import asked as asked_by
 from seed_pipelines.api.answers import Answer, as_json, problem_answer
-from seed_pipelines.api.bodies import Source, Submitted, source_of
+from seed_pipelines.api.bodies import Submitted, source_of
 from seed_pipelines.api.header_fields import described, idempotency_key
 from seed_pipelines.errors import ValidationFailure
 
@@ -18,8 +17,6 @@ router: Final = APIRouter(tags=["seed profiles"])
 
 _QUICK_BYTES: Final = 4_096
 """JSON up to which a manifest is read and validated at once: sooner than a thread would have begun with it."""
-
-Found = TypeVar("Found")
 
 
 @router.post("/seed-profiles/validate", openapi_extra=described(with_key=True))
@@ -29,25 +26,30 @@ async def validate_seed_profile(request: Request) -> Response:
     asked = await asked_by(request)
     key, source = idempotency_key(request), await source_of(request)
     verdicts = asked.services.verdicts
-    known = verdicts.fingerprint(source.content, source.syntax)
-    submitted = await _worked_out(source, lambda: Submitted.of(source)) if known is None else None
-    fingerprint = known if submitted is None else submitted.fingerprint
-    subject = (str(fingerprint), asked.tenant.tenant_id, asked.tenant.slug, asked.environment)
+    quick = source.syntax == "json" and len(source.content) <= _QUICK_BYTES
+    fingerprint = verdicts.fingerprint(source.content, source.syntax)
+    submitted = None
+    if fingerprint is None:
+        submitted = Submitted.of(source) if quick else await to_thread.run_sync(Submitted.of, source)
+        fingerprint = submitted.fingerprint
+    subject = (fingerprint, asked.tenant.tenant_id, asked.tenant.slug, asked.environment)
 
-    async def answer() -> Answer:
-        found = await _worked_out(source, lambda: _validated(asked, submitted or Submitted.of(source)))
+    verdict = verdicts.answer(subject)
+
+    def remembered(found: Answer) -> Answer:
         verdicts.remember(source.content, source.syntax, subject, found)
         return found
 
-    claim = asked.claim("validate", key, subject[0], "")
-    return await asked.once("read", claim, answer, verdicts.answer(subject))
+    def validated() -> Answer:
+        return _validated(asked, submitted or Submitted.of(source))
 
+    async def validated_in_thread() -> Answer:
+        return remembered(await to_thread.run_sync(validated))
 
-async def _worked_out(source: Source, work: Callable[[], Found]) -> Found:
-    """What comes of work on a manifest, which holds up no other request for long."""
-    if source.syntax == "json" and len(source.content) <= _QUICK_BYTES:
-        return work()
-    return await to_thread.run_sync(work)
+    claim = asked.claim("validate", key, fingerprint, "")
+    if quick or verdict is not None:
+        return await asked.at_once("read", claim, lambda: verdict or remembered(validated()))
+    return await asked.once("read", claim, validated_in_thread)
 
 
 def _validated(asked: Asked, submitted: Submitted) -> Answer:

@@ -35,18 +35,14 @@ class Answers(Protocol):
     async def find(self, claim: Claim) -> str | None:
         """The answer that was given under the key, None if there is none; IdempotencyConflict."""
 
-    async def once(
-        self,
-        claim: Claim,
-        permission: AccessDecision,
-        answer: Callable[[], Awaitable[str]],
-        known: str | None = None,
-    ) -> Given:
+    async def once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], Awaitable[str]]) -> Given:
         """The answer under the key: the one that was given, or what `answer` gives now while others wait.
 
-        `known` is what `answer` would give, where that is known. `permission` is recorded before, whatever becomes of the
-        request.
+        `permission` is recorded before, whatever becomes of the request.
         """
+
+    async def at_once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], str]) -> Given:
+        """What `once` gives, where the answer is worked out in no time."""
 
     def reserved(self, claim: Claim) -> UUID:
         """The id for what is made under the key, the same until it is answered; for a thread that may wait."""

@@ -41,22 +41,22 @@ class FakeAnswers:
             raise IdempotencyConflict("Another manifest.", key=claim.key)
         return text
 
-    async def once(
-        self,
-        claim: Claim,
-        permission: AccessDecision,
-        answer: Callable[[], Awaitable[str]],
-        known: str | None = None,
-    ) -> Given:
+    async def once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], Awaitable[str]]) -> Given:
         self.control.record_decision(permission)
         async with self.lock:
             found = await self.find(claim)
             if found is not None:
                 return Given(found, repeated=True)
-            text = await answer() if known is None else known
-            self.computed += known is None
+            text = await answer()
+            self.computed += 1
             self.answers[tuple(claim.identity)] = (claim.manifest_hash, text)
             return Given(text, repeated=False)
+
+    async def at_once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], str]) -> Given:
+        async def answered() -> str:
+            return answer()
+
+        return await self.once(claim, permission, answered)
 
     def reserved(self, claim: Claim) -> UUID:
         return self.ids.setdefault(tuple(claim.identity), uuid4())

@@ -16,6 +16,14 @@ VALUES (%(tenant_id)s, %(environment)s, %(action)s, %(claimed_roles)s, %(counted
 ON CONFLICT DO NOTHING
 """
 """Adds a decision."""
+ADD_ALL: Final = """
+INSERT INTO seed.access_decision (tenant_id, environment, action, claimed_roles, counted_roles, allowed, problem_code,
+    requested_by, origin)
+SELECT * FROM jsonb_to_recordset(%(decisions)s::jsonb) AS decided (tenant_id uuid, environment text, action text,
+    claimed_roles text[], counted_roles text[], allowed boolean, problem_code text, requested_by text, origin text)
+ON CONFLICT DO NOTHING
+"""
+"""Adds several, from a JSON array of what ADD needs of each."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What is known of whoever sends a request, and the allowance that the request takes from: one exchange for each request."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from seed_pipelines.adapters.postgres.async_database import AsyncDatabase
 from seed_pipelines.adapters.postgres.rate_limits import TAKE_WHERE, RateLimitKey, take_parameters
+from seed_pipelines.adapters.postgres.shared_exchanges import Shared
 from seed_pipelines.adapters.postgres.tenants import IS_SERVICE, Tenant, counted_grants
 from seed_pipelines.domain.rate_limit import Cell, Decision
 from seed_pipelines.errors import TenantUnknown
@@ -68,14 +68,6 @@ class _Asked:
         return Cell.of(self.limit, self.window_seconds, self.burst, cost)
 
 
-@dataclass
-class _Group:
-    """Requests that wait for the exchange before theirs."""
-
-    size: int = 0
-    answers: "asyncio.Task[Sequence[Admission]] | None" = None
-
-
 class Admissions:
     """Tenants, grants and rate limits of one database, reached by the control login; belongs to one event loop.
 
@@ -84,8 +76,7 @@ class Admissions:
 
     def __init__(self, control: AsyncDatabase) -> None:
         self._control = control
-        self._gathering: dict[_Asked, _Group] = {}
-        self._locks: WeakValueDictionary[_Asked, asyncio.Lock] = WeakValueDictionary()
+        self._shared: WeakValueDictionary[_Asked, Shared[None, Admission]] = WeakValueDictionary()
 
     async def ask(self, asking: Asking, limit: int, window_seconds: int, burst: int) -> Admission:
         """Look the subject and the tenant up, and take a request from the tenant's allowance; TenantUnknown.
@@ -93,23 +84,17 @@ class Admissions:
         ValueError for numbers that never admit one.
         """
         asked = _Asked(asking, limit, window_seconds, burst)
-        group = self._gathering.get(asked)
-        if group is None:
-            group = self._gathering[asked] = _Group()
-            group.answers = asyncio.create_task(self._answers(asked, group))
-        position, group.size = group.size, group.size + 1
-        assert group.answers is not None  # noqa: S101
-        return (await asyncio.shield(group.answers))[position]
+        shared = self._shared.get(asked)
+        if shared is None:
+            shared = self._shared[asked] = Shared(lambda group: self._answers(asked, len(group)))
+        return await shared.ask(None)
 
-    async def _answers(self, asked: _Asked, group: _Group) -> Sequence[Admission]:
-        lock = self._locks.setdefault(asked, asyncio.Lock())
-        async with lock:
-            del self._gathering[asked]
-            if 1 < group.size <= asked.burst:
-                together = await self._taken(asked, group.size)
-                if together.decision is None or together.decision.allowed:
-                    return _apart(together, asked, group.size)
-            return await self._one_by_one(asked, group.size)
+    async def _answers(self, asked: _Asked, number: int) -> Sequence[Admission]:
+        if 1 < number <= asked.burst:
+            together = await self._taken(asked, number)
+            if together.decision is None or together.decision.allowed:
+                return _apart(together, asked, number)
+        return await self._one_by_one(asked, number)
 
     async def _one_by_one(self, asked: _Asked, number: int) -> Sequence[Admission]:
         """Answers until one is refused, which stands for those behind it too: they were asked at the same time."""
@@ -124,7 +109,7 @@ class Admissions:
         asking, cell = asked.asking, asked.cell(cost)
         key = RateLimitKey(asking.tenant_id, asking.environment, asking.purpose)
         parameters = {**take_parameters(key, cell), "named": asking.named, "login": asking.subject}
-        async with self._control.exchange(_ASK, parameters) as (_, rows):
+        async with self._control.exchange(_ASK, parameters) as (_, (rows,)):
             pass
         if not rows:
             raise TenantUnknown(f"{self._control.location} has no tenant {asking.tenant_id}.")

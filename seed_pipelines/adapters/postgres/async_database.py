@@ -18,6 +18,8 @@ from seed_pipelines.errors import SeedError
 
 AsyncConnection = psycopg.AsyncConnection[TupleRow]
 Rows = Sequence[TupleRow]
+Results = Sequence[Rows]
+"""The rows of each statement that has some, one statement after the other."""
 Parameters = Mapping[str, Any]
 
 CONNECTIONS: Final = 16
@@ -38,8 +40,8 @@ class AsyncDatabase:
         self._free = asyncio.Semaphore(CONNECTIONS)
 
     @asynccontextmanager
-    async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Rows]]:
-        """The rows of the last statement that has some, and the connection, to go on with what `query` has begun.
+    async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Results]]:
+        """The results, and the connection, to go on with what `query` has begun.
 
         A transaction that is open at the end is rolled back. A kept connection that turns out to be dead is replaced, and
         `query` sent again. Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login
@@ -47,9 +49,9 @@ class AsyncDatabase:
         """
         async with self._free:
             try:
-                connection, rows = await self._begun(query, parameters)
+                connection, results = await self._begun(query, parameters)
                 async with self._lent(connection):
-                    yield connection, rows
+                    yield connection, results
             except psycopg.errors.LockNotAvailable:
                 raise
             except psycopg.Error as error:
@@ -63,7 +65,7 @@ class AsyncDatabase:
         while self._idle:
             await self._idle.pop().close()
 
-    async def _begun(self, query: str, parameters: Parameters) -> tuple[AsyncConnection, Rows]:
+    async def _begun(self, query: str, parameters: Parameters) -> tuple[AsyncConnection, Results]:
         while True:
             kept = self._idle.pop() if self._idle else None
             connection = kept or await self._connect()
@@ -105,12 +107,12 @@ class AsyncDatabase:
         )
 
 
-async def sent(connection: AsyncConnection, query: str, parameters: Parameters) -> Rows:
-    """The rows of the last statement of a query that has some."""
+async def sent(connection: AsyncConnection, query: str, parameters: Parameters) -> Results:
+    """Send a query, and await its results."""
     cursor = await connection.execute(query.encode(), parameters)
-    rows: Rows = ()
+    results = []
     while True:
         if cursor.pgresult is not None and cursor.pgresult.nfields:
-            rows = await cursor.fetchall()
+            results.append(await cursor.fetchall())
         if not cursor.nextset():
-            return rows
+            return results

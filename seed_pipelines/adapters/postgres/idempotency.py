@@ -21,16 +21,23 @@ FALLBACK_PREFIX: Final = "seed-data:"
 TTL: Final = "24 hours"
 """How long an answer is repeated."""
 
-FIND: Final = """
-SELECT used.manifest_hash, used.seed_run_id, used.completed_at, used.response, lease.token, lease.holder,
+FOUND: Final = """
+used.manifest_hash, used.seed_run_id, used.completed_at, used.response, lease.token, lease.holder,
     ceil(extract(epoch FROM lease.expires_at - clock_timestamp()))::int
-FROM seed.idempotency_key AS used
+"""
+"""Columns that `replay_of` reads, of a key `used` and the lease under which it is claimed."""
+LEASE: Final = """
 LEFT JOIN seed.lease ON lease.tenant_id = used.tenant_id AND lease.environment = used.environment
     AND lease.seed_run_id = used.seed_run_id AND lease.expires_at > clock_timestamp()
-WHERE used.tenant_id = %(tenant_id)s AND used.environment = %(environment)s AND used.operation = %(operation)s
-    AND used.key = %(key)s
-    AND (used.completed_at IS NULL OR used.completed_at > clock_timestamp() - %(ttl)s::interval)
 """
+"""Joins that lease."""
+HOLDS: Final = "(used.completed_at IS NULL OR used.completed_at > clock_timestamp() - %(ttl)s::interval)"
+"""Whether a key stands for something still."""
+FIND: Final = f"""
+SELECT {FOUND} FROM seed.idempotency_key AS used {LEASE}
+WHERE used.tenant_id = %(tenant_id)s AND used.environment = %(environment)s AND used.operation = %(operation)s
+    AND used.key = %(key)s AND {HOLDS}
+"""  # noqa: S608  # put together of constants
 """What a key stands for, and the lease under which it is claimed."""
 
 

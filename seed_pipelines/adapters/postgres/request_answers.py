@@ -1,51 +1,23 @@
 """Answers to requests over HTTP: given once under a key, by one process at a time, and repeated for a day."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
 
-from seed_pipelines.adapters.postgres.access_decisions import ADD, AccessDecision, decision_parameters
-from seed_pipelines.adapters.postgres.async_database import AsyncConnection, AsyncDatabase, sent
-from seed_pipelines.adapters.postgres.database import BEGIN_SETTINGS, Database
-from seed_pipelines.adapters.postgres.idempotency import FIND, TTL, Claim, claim_parameters, replay_of
+from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
+from seed_pipelines.adapters.postgres.answer_statements import begin_alone, begin_together, store_alone, store_together
+from seed_pipelines.adapters.postgres.async_database import AsyncDatabase, sent
+from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.idempotency import FIND, TTL, Claim, Replay, claim_parameters, replay_of
+from seed_pipelines.adapters.postgres.shared_exchanges import Shared
 from seed_pipelines.errors import IdempotencyInProgress
 
 PATIENCE_SECONDS: Final = 10
 """How long a request waits for another one under its key."""
-
-_CLEARED_ONCE_IN: Final = 64
-"""Answers, after which those of the tenant that are too old are removed."""
-
-_ALONE: Final = f"""
-BEGIN; {BEGIN_SETTINGS}; {ADD}; COMMIT;
-BEGIN; {BEGIN_SETTINGS};
-SELECT set_config('lock_timeout', %(patience)s, true);
-SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
-"""
-"""Records the permission, and holds the key until the transaction ends."""
-
-_STORE_WHERE: Final = """
-INSERT INTO seed.idempotency_key AS used (tenant_id, environment, operation, key, manifest_hash, profile, seed_run_id,
-    completed_at, response)
-SELECT %(tenant_id)s, %(environment)s, %(operation)s, %(key)s, %(manifest_hash)s, %(profile)s, %(seed_run_id)s,
-    clock_timestamp(), %(response)s
-WHERE {condition}
-ON CONFLICT (tenant_id, environment, operation, key) DO UPDATE
-SET manifest_hash = excluded.manifest_hash, profile = excluded.profile, claimed_at = excluded.claimed_at,
-    completed_at = excluded.completed_at, response = excluded.response
-"""
-_STORE: Final = _STORE_WHERE.format(condition="true")
-_FIND_OR_STORE: Final = f"""
-WITH found AS MATERIALIZED ({FIND}), stored AS ({_STORE_WHERE.format(condition="NOT EXISTS (SELECT FROM found)")})
-SELECT * FROM found
-"""  # noqa: S608  # put together of constants
-_CLEAR: Final = """
-DELETE FROM seed.idempotency_key WHERE tenant_id = %(tenant_id)s AND environment = %(environment)s
-AND completed_at < clock_timestamp() - %(ttl)s::interval;
-"""
 
 
 @dataclass(frozen=True)
@@ -59,51 +31,60 @@ class Given:
 
 
 class RequestAnswers:
-    """The answers of one database, reached by the control login."""
+    """The answers of one database, reached by the control login; belongs to one event loop."""
 
     def __init__(self, control: Database, exchanges: AsyncDatabase, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._control = control
         self._exchanges = exchanges
         self._patience = f"{round(patience_seconds * 1000)}ms"
+        self._shared: Shared[_Asked, _Outcome] = Shared(self._together)
 
     async def find(self, claim: Claim) -> str | None:
         """The answer that was given under the key, None if there is none; IdempotencyConflict."""
-        async with self._exchanges.exchange(FIND, claim_parameters(claim)) as (_, rows):
-            replay = replay_of(rows[0] if rows else None, claim, None, _never)
+        async with self._exchanges.exchange(FIND, claim_parameters(claim)) as (_, (rows,)):
+            replay = _replay(rows[0] if rows else None, claim)
         return None if replay is None else replay.response
 
-    async def once(
-        self,
-        claim: Claim,
-        permission: AccessDecision,
-        answer: Callable[[], Awaitable[str]],
-        known: str | None = None,
-    ) -> Given:
+    async def once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], Awaitable[str]]) -> Given:
         """The answer under the key: the one that was given, or what `answer` gives now while others wait.
 
-        `known` is what `answer` would give, where that is known. `permission` is recorded before, whatever becomes of the
-        request. Whatever `answer` raises leaves the key free. IdempotencyConflict; IdempotencyInProgress after the patience is
-        over.
+        `permission` is recorded before, whatever becomes of the request. Whatever `answer` raises leaves the key free.
+        IdempotencyConflict; IdempotencyInProgress after the patience is over.
         """
-        name = "\x1f".join(map(str, claim.identity))
-        parameters = {**decision_parameters(permission), **claim_parameters(claim)}
-        origin = uuid4()
-        parameters |= {"name": name, "patience": self._patience, "seed_run_id": origin, "response": known}
-        query = _ALONE + (FIND if known is None else f"{_FIND_OR_STORE}; {_cleared(origin)} COMMIT")
         try:
-            async with self._exchanges.exchange(query, parameters) as (connection, rows):
-                replay = replay_of(rows[0] if rows else None, claim, None, _never)
+            async with self._exchanges.exchange(*begin_alone(claim, permission, self._patience)) as (connection, found):
+                replay = _replay(found[-1][0] if found[-1] else None, claim)
                 if replay is not None:
                     return Given(replay.response, repeated=True)
-                if known is not None and not rows:
-                    return Given(known, repeated=False)
                 text = await answer()
-                await _store(connection, claim, text)
+                await sent(connection, *store_alone(claim, uuid4(), text))
                 return Given(text, repeated=False)
         except psycopg.errors.LockNotAvailable as error:
             raise IdempotencyInProgress(
                 f"Another request under the key {claim.key!r} is at work: ask again when it is done.", key=claim.key
             ) from error
+
+    async def at_once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], str]) -> Given:
+        """What `once` gives, where the answer is worked out in no time: requests that come together share two exchanges."""
+        outcome = await self._shared.ask(_Asked(claim, permission, answer))
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            return outcome
+
+        async def later() -> str:
+            return answer()
+
+        return await self.once(claim, permission, later)
+
+    async def _together(self, asked: "Sequence[_Asked]") -> "Sequence[_Outcome]":
+        begin = begin_together([(one.claim, one.permission) for one in asked])
+        async with self._exchanges.exchange(*begin) as (connection, (*_, free, found)):
+            ours = {position for (position,) in free}
+            turn = _Turn({tuple(asked[position].claim.identity): row for position, *row in found})
+            outcomes = [turn.outcome(one) if position in ours else None for position, one in enumerate(asked)]
+            await sent(connection, *store_together(turn.answers))
+        return outcomes
 
     def reserved(self, claim: Claim) -> UUID:
         """The id for what is made under the key, the same until it is answered; to be asked for within `once` alone."""
@@ -125,17 +106,43 @@ class RequestAnswers:
         return UUID(str(row[0]))
 
 
-def _never(_token: int, _holder: str) -> bool:
-    """Requests are answered without a lease, so there is no holder to ask about."""
-    return False
+@dataclass(frozen=True)
+class _Asked:
+    """A request whose answer is worked out in no time."""
+
+    claim: Claim
+    permission: AccessDecision
+    answer: Callable[[], str]
 
 
-async def _store(connection: AsyncConnection, claim: Claim, text: str) -> None:
-    origin = uuid4()
-    parameters = {**claim_parameters(claim), "seed_run_id": origin, "response": text}
-    await sent(connection, f"{_STORE}; {_cleared(origin)} COMMIT", parameters)
+_Outcome = Given | Exception | None
+"""What is raised to whoever asked; None where somebody else has the key, and is to be waited for."""
 
 
-def _cleared(drawn: UUID) -> str:
-    """A statement that removes what is too old, once in a while."""
-    return _CLEAR if drawn.int % _CLEARED_ONCE_IN == 0 else ""
+@dataclass(frozen=True)
+class _Turn:
+    """Requests that are answered one after the other by the transaction that holds their keys."""
+
+    found: dict[tuple[object, ...], Sequence[Any]]
+    """What a claim's key stands for, as FIND has it."""
+    answers: list[tuple[Claim, UUID, str]] = field(default_factory=list)
+    """What is to be stored."""
+
+    def outcome(self, asked: _Asked) -> _Outcome:
+        """The answer to one of them."""
+        claim, identity = asked.claim, tuple(asked.claim.identity)
+        try:
+            replay = _replay(self.found.get(identity), claim)
+            text = asked.answer() if replay is None else replay.response
+        except Exception as error:  # noqa: BLE001  # raised to whoever asked, and no matter of the others
+            return error
+        if replay is None:
+            origin = uuid4()
+            self.answers.append((claim, origin, text))
+            self.found[identity] = (claim.manifest_hash, origin, datetime.now(UTC), text, None, None, None)
+        return Given(text, repeated=replay is not None)
+
+
+def _replay(row: Sequence[Any] | None, claim: Claim) -> Replay | None:
+    """What a row of FIND says; requests are answered without a lease, so there is no holder to ask about."""
+    return replay_of(row, claim, None, lambda _token, _holder: False)

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from seed_pipelines.adapters.postgres.admissions import Admission, Admissions, Asking
-from seed_pipelines.adapters.postgres.async_database import AsyncConnection, AsyncDatabase, Parameters, Rows
+from seed_pipelines.adapters.postgres.async_database import AsyncConnection, AsyncDatabase, Parameters, Results
 from seed_pipelines.errors import TenantUnknown
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server
 
@@ -27,7 +27,7 @@ class Counted(AsyncDatabase):
     exchanges = 0
 
     @asynccontextmanager
-    async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Rows]]:
+    async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Results]]:
         self.exchanges += 1
         async with super().exchange(query, parameters) as found:
             yield found
