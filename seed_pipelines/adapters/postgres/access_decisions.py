@@ -8,21 +8,21 @@ from seed_pipelines.adapters.postgres.database import Database
 
 Action = Literal["seed", "override_window", "dry_run", "purge", "purge_expired", "read"]
 
-ADD: Final = """
+_INTO: Final = """
 INSERT INTO seed.access_decision (tenant_id, environment, action, claimed_roles, counted_roles, allowed, problem_code,
     requested_by, origin)
-VALUES (%(tenant_id)s, %(environment)s, %(action)s, %(claimed_roles)s, %(counted_roles)s, %(allowed)s, %(problem_code)s,
-    %(requested_by)s, %(origin)s)
+"""
+ADD: Final = f"""
+{_INTO} VALUES (%(tenant_id)s, %(environment)s, %(action)s, %(claimed_roles)s, %(counted_roles)s, %(allowed)s,
+    %(problem_code)s, %(requested_by)s, %(origin)s)
 ON CONFLICT DO NOTHING
 """
 """Adds a decision."""
-ADD_ALL: Final = """
-INSERT INTO seed.access_decision (tenant_id, environment, action, claimed_roles, counted_roles, allowed, problem_code,
-    requested_by, origin)
-SELECT * FROM jsonb_to_recordset(%(decisions)s::jsonb) AS decided (tenant_id uuid, environment text, action text,
+ADD_ALL: Final = f"""
+{_INTO} SELECT * FROM jsonb_to_recordset(%(decisions)s::jsonb) AS decided (tenant_id uuid, environment text, action text,
     claimed_roles text[], counted_roles text[], allowed boolean, problem_code text, requested_by text, origin text)
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608  # put together of constants
 """Adds several, from a JSON array of what ADD needs of each."""
 
 

@@ -15,13 +15,6 @@ Statement = tuple[str, dict[str, Any]]
 _CLEARED_ONCE_IN: Final = 64
 """Answers, after which those of the tenant that are too old are removed."""
 
-_COLUMNS: Final = "tenant_id, environment, operation, key, manifest_hash, profile, seed_run_id, completed_at, response"
-_NEWER: Final = """
-ON CONFLICT (tenant_id, environment, operation, key) DO UPDATE
-SET manifest_hash = excluded.manifest_hash, profile = excluded.profile, claimed_at = excluded.claimed_at,
-    completed_at = excluded.completed_at, response = excluded.response
-"""
-
 _ALONE: Final = f"""
 BEGIN; {BEGIN_SETTINGS}; {ADD}; COMMIT;
 BEGIN; {BEGIN_SETTINGS};
@@ -29,12 +22,6 @@ SELECT set_config('lock_timeout', %(patience)s, true);
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 {FIND}
 """
-_STORE: Final = f"""
-INSERT INTO seed.idempotency_key AS used ({_COLUMNS})
-VALUES (%(tenant_id)s, %(environment)s, %(operation)s, %(key)s, %(manifest_hash)s, %(profile)s, %(seed_run_id)s,
-    clock_timestamp(), %(response)s) {_NEWER}
-"""  # noqa: S608  # put together of constants
-
 _IDENTITY: Final = "tenant_id uuid, environment text, operation text, key text"
 _ASKED: Final = f"jsonb_to_recordset(%(asked)s::jsonb) AS asked (position int, name text, {_IDENTITY})"
 _TOGETHER: Final = f"""
@@ -44,11 +31,15 @@ SELECT position FROM {_ASKED} WHERE pg_try_advisory_xact_lock(hashtextextended(n
 SELECT asked.position, {FOUND} FROM {_ASKED}
 JOIN seed.idempotency_key AS used USING (tenant_id, environment, operation, key) {LEASE} WHERE {HOLDS}
 """  # noqa: S608  # put together of constants
-_STORE_ALL: Final = f"""
-INSERT INTO seed.idempotency_key AS used ({_COLUMNS})
+_STORE: Final = f"""
+INSERT INTO seed.idempotency_key AS used
+    (tenant_id, environment, operation, key, manifest_hash, profile, seed_run_id, completed_at, response)
 SELECT tenant_id, environment, operation, key, manifest_hash, profile, seed_run_id, clock_timestamp(), response
 FROM jsonb_to_recordset(%(answers)s::jsonb)
-    AS given ({_IDENTITY}, manifest_hash text, profile text, seed_run_id uuid, response text) {_NEWER}
+    AS given ({_IDENTITY}, manifest_hash text, profile text, seed_run_id uuid, response text)
+ON CONFLICT (tenant_id, environment, operation, key) DO UPDATE
+SET manifest_hash = excluded.manifest_hash, profile = excluded.profile, claimed_at = excluded.claimed_at,
+    completed_at = excluded.completed_at, response = excluded.response
 """  # noqa: S608  # put together of constants
 
 _CLEAR: Final = """
@@ -66,11 +57,6 @@ def begin_alone(claim: Claim, permission: AccessDecision, patience: str) -> Stat
     return _ALONE, {**parameters, "name": _lock_name(claim), "patience": patience}
 
 
-def store_alone(claim: Claim, drawn: UUID, response: str) -> Statement:
-    """Stores the answer, and ends the transaction."""
-    return _ended(_STORE, drawn), {**claim_parameters(claim), "seed_run_id": drawn, "response": response}
-
-
 def begin_together(asked: Sequence[tuple[Claim, AccessDecision]]) -> Statement:
     """Records the permissions, and begins a transaction that holds the keys which nobody else has.
 
@@ -84,18 +70,17 @@ def begin_together(asked: Sequence[tuple[Claim, AccessDecision]]) -> Statement:
     return _TOGETHER, {"decisions": _json(decisions), "asked": _json(keys), "ttl": TTL}
 
 
-def store_together(answers: Sequence[tuple[Claim, UUID, str]]) -> Statement:
-    """Stores the answers, if there are any, and ends the transaction; no two of them are under one key."""
+def store(answers: Sequence[tuple[Claim, UUID, str]]) -> Statement:
+    """Stores the answers, if there are any, and ends the transaction; no two of them are under one key.
+
+    Once in a while what is too old is removed as well.
+    """
     if not answers:
         return "COMMIT", {}
     claim, drawn, _ = answers[0]
     rows = ({**vars(one), "seed_run_id": origin, "response": response} for one, origin, response in answers)
-    return _ended(_STORE_ALL, drawn), {**claim_parameters(claim), "answers": _json(rows)}
-
-
-def _ended(store: str, drawn: UUID) -> str:
-    """Once in a while what is too old is removed as well."""
-    return f"{store}; {_CLEAR}; COMMIT" if drawn.int % _CLEARED_ONCE_IN == 0 else f"{store}; COMMIT"
+    statements = [_STORE, _CLEAR, "COMMIT"] if drawn.int % _CLEARED_ONCE_IN == 0 else [_STORE, "COMMIT"]
+    return ";".join(statements), {**claim_parameters(claim), "answers": _json(rows)}
 
 
 def _lock_name(claim: Claim) -> str:

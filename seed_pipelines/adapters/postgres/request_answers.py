@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
-from seed_pipelines.adapters.postgres.answer_statements import begin_alone, begin_together, store_alone, store_together
+from seed_pipelines.adapters.postgres.answer_statements import begin_alone, begin_together, store
 from seed_pipelines.adapters.postgres.async_database import AsyncDatabase, sent
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.idempotency import FIND, TTL, Claim, Replay, claim_parameters, replay_of
@@ -57,7 +57,7 @@ class RequestAnswers:
                 if replay is not None:
                     return Given(replay.response, repeated=True)
                 text = await answer()
-                await sent(connection, *store_alone(claim, uuid4(), text))
+                await sent(connection, *store([(claim, uuid4(), text)]))
                 return Given(text, repeated=False)
         except psycopg.errors.LockNotAvailable as error:
             raise IdempotencyInProgress(
@@ -83,7 +83,7 @@ class RequestAnswers:
             ours = {position for (position,) in free}
             turn = _Turn({tuple(asked[position].claim.identity): row for position, *row in found})
             outcomes = [turn.outcome(one) if position in ours else None for position, one in enumerate(asked)]
-            await sent(connection, *store_together(turn.answers))
+            await sent(connection, *store(turn.answers))
         return outcomes
 
     def reserved(self, claim: Claim) -> UUID:
