@@ -77,7 +77,7 @@ def in_drops(caller: socket.socket) -> None:
     caller.sendall(HEAD + b"X-Slow: ")
     for _ in range(2_000):
         caller.sendall(b"a")
-        time.sleep(0.01)
+        time.sleep(0.01)  # the pause is what is tried: far shorter than the reader's patience with one silence
 
 
 def without_end(caller: socket.socket) -> None:

@@ -12,8 +12,8 @@ import yaml
 from seed_pipelines.contract_files import contract_file
 from seed_pipelines_tests.contracts.api_changes import breaking_changes, main, same_major
 from seed_pipelines_tests.contracts.api_schemas import document
+from seed_pipelines_tests.node_tools import ROOT, needs_spectral
 
-ROOT: Final = Path(__file__).parents[2]
 RELEASED: Final = yaml.safe_load(contract_file("released/api.openapi.yaml").read_bytes())
 
 SMALL: Final[dict[str, Any]] = yaml.safe_load("""
@@ -249,9 +249,7 @@ RULES: Final[dict[str, Callable[[Any], object]]] = {
 """Rule of .spectral-api.yaml, or of Spectral itself -> a breach of it."""
 
 
-@pytest.mark.skipif(
-    not (ROOT / "node_modules" / ".bin" / "spectral").exists(), reason="`make node_modules/installed` was not run"
-)
+@needs_spectral
 class TestScript:
     def test_the_contract_of_the_repository_passes(self) -> None:
         done = validated(ROOT / "contracts" / "api.openapi.yaml")

@@ -19,15 +19,12 @@ from seed_pipelines.domain.entities.customers import STATUSES
 from seed_pipelines.domain.stub_addresses import INTEGRATIONS, NO_STUBS
 from seed_pipelines.errors import ExternalCallsBlocked
 from seed_pipelines_tests.fakes.raw_stub import listening, sends
+from seed_pipelines_tests.node_tools import ROOT, needs_spectral
 from seed_pipelines_tests.worlds import manifest
 
-ROOT: Final = Path(__file__).parents[2]
 SCRIPT: Final = ROOT / "scripts" / "ci" / "validate-seed-contracts.sh"
 GUARD: Final = "seed-data-outbound-block"
 
-needs_node = pytest.mark.skipif(
-    not (ROOT / "node_modules" / ".bin" / "spectral").exists(), reason="`make node_modules/installed` was not run"
-)
 each_stub = pytest.mark.parametrize("name", INTEGRATIONS)
 
 
@@ -213,7 +210,7 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@needs_node
+@needs_spectral
 class TestScript:
     def test_the_contracts_of_the_repository_pass(self) -> None:
         done = _validated(ROOT / "contracts")

@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from seed_pipelines.local.stub_server import StubServer, find_prism
 from seed_pipelines_tests.e2e.api.server import RUNS, TENANT_A, VALIDATE, Served, served
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
+from seed_pipelines_tests.node_tools import NOT_INSTALLED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -151,7 +152,7 @@ def stub(api_stack: RunningStack) -> Iterator[StubServer]:
     """The real stub of kyc, on its own."""
     prism = find_prism(PROJECT_DIR, None)
     if prism is None or shutil.which("node") is None:
-        pytest.skip("`make node_modules/installed` was not run")
+        pytest.skip(NOT_INSTALLED)
     server = StubServer(api_stack.stack.paths, "kyc", prism)
     server.start()
     try:

@@ -1,7 +1,6 @@
 """The stubs of the local stack with the real Prism: they answer as their pacts say, on loopback, and end with the stack."""
 
 import json
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -18,17 +17,15 @@ from seed_pipelines.domain.stub_addresses import BASE_SETTING, INTEGRATIONS, SET
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.paths import StackPaths
 from seed_pipelines.local.stack import LocalStack, Purpose
-from seed_pipelines.local.stub_server import PORTS, find_prism
+from seed_pipelines.local.stub_server import PORTS
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack, running_stack
+from seed_pipelines_tests.node_tools import needs_prism
 from seed_pipelines_tests.worlds import manifest
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(
-        find_prism(PROJECT_DIR, None) is None or shutil.which("node") is None,
-        reason="`make node_modules/installed` was not run",
-    ),
+    needs_prism,
 ]
 
 

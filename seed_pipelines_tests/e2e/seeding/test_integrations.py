@@ -1,6 +1,5 @@
 """Runs that call the stubs of the outside systems: the real Prism, one that refuses, and none at all."""
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +9,15 @@ import psycopg
 import pytest
 
 from seed_pipelines.domain.integration_calls import CALLED
-from seed_pipelines.local.stub_server import find_prism
-from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack, running_stack
+from seed_pipelines_tests.e2e.conftest import RunningStack, running_stack
 from seed_pipelines_tests.e2e.seeding.staging import OVERRIDE, Staging, volumetry, write_manifest
 from seed_pipelines_tests.fakes.raw_stub import listening, sends
+from seed_pipelines_tests.node_tools import needs_prism
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        find_prism(PROJECT_DIR, None) is None or shutil.which("node") is None,
-        reason="`make node_modules/installed` was not run",
-    ),
+    needs_prism,
 ]
 
 CHANGES: Final[dict[str, Any]] = {
