@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
+from seed_pipelines.adapters.postgres.reports import Report
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.adapters.row_files import RowFileStore
 from seed_pipelines.domain.catalogue import Catalogue
@@ -18,7 +19,10 @@ from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.evidence_services import EvidenceServices
 from seed_pipelines.seeding.integration_services import IntegrationServices
+from seed_pipelines.seeding.recorded_work import RecordedWork
 from seed_pipelines.seeding.request import SeedRequest
+from seed_pipelines.seeding.sealing import compose
+from seed_pipelines.seeding.seed_run import Session
 from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.fakes import (
     FakeControl,
@@ -137,3 +141,8 @@ class World:
         environment: str = changes.pop("environment", "staging")
         changes.setdefault("idempotency_key", f"key of {origin}")
         return SeedRequest(origin=origin, tenant=tenant, environment=environment, read_manifest=lambda: read, **changes)
+
+
+def reported(session: Session) -> Report:
+    """The report of a run that did all of its work; it waits to be sealed."""
+    return compose(session, RecordedWork.of(session), "succeeded")

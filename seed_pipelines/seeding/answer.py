@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from seed_pipelines.errors import ChecksFailed
-from seed_pipelines.seeding.budget import expenses
+from seed_pipelines.seeding.recorded_work import RecordedWork
 from seed_pipelines.seeding.rehearsal import Rehearsal
-from seed_pipelines.seeding.reporting import summarize
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
 
@@ -20,15 +19,17 @@ def as_text(answer: Mapping[str, Any]) -> str:
 def stored_text(session: Session, problem: Mapping[str, Any] | None) -> str:
     """The answer that was stored when the seed run succeeded; what there is to say of one that did not."""
     stored = session.services.control.answer_of(session.run) if problem is None else None
-    return as_text(seed_answer(session, problem)) if stored is None else stored
+    return as_text(seed_answer(session, RecordedWork.of(session), problem)) if stored is None else stored
 
 
 def seed_answer(
-    record: RunRecord, problem: Mapping[str, Any] | None = None, report: Mapping[str, Any] | None = None
+    record: RunRecord,
+    work: RecordedWork,
+    problem: Mapping[str, Any] | None = None,
+    report: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What a seed run was asked for and what landed, from the checkpoints and reports in the database."""
-    run, summary, overridden = record.run, summarize(record), record.window_overridden_because
-    reports = record.services.control.shard_reports(run.seed_run_id).values()
+    """What a seed run was asked for and what landed."""
+    run, summary, overridden = record.run, work.summary, record.window_overridden_because
     return {
         "outcome": "seeded" if problem is None else "failed",
         "exit_code": 0 if problem is None else problem["exit_code"],
@@ -44,12 +45,12 @@ def seed_answer(
         **({"window_overridden_because": overridden} if overridden else {}),
         "shards_loaded": summary.shards_loaded,
         "shards_planned": summary.shards_planned,
-        **{name: value for name, value in expenses(record).as_dict().items() if value is not None},
+        **{name: value for name, value in work.expenses.as_dict().items() if value is not None},
         "planned_rows": dict(record.plan.rows),
         "rows": dict(summary.rows),
         "roots": dict(summary.roots),
         "digest": summary.digest if summary.is_complete else "",
-        "checks": [check for found in reports for check in found["checks"]],
+        "checks": [check for found in work.shard_reports.values() for check in found["checks"]],
         "report": report,
         "problem": problem,
     }

@@ -57,7 +57,14 @@ class Expenses:
 
 def expenses(record: RunRecord) -> Expenses:
     """What the seed run has cost so far."""
-    return _expenses(record, record.services.control.spending(record.run.seed_run_id))
+    return expenses_of(record, record.services.control.spending(record.run.seed_run_id))
+
+
+def expenses_of(record: RunRecord, spent: Spending) -> Expenses:
+    """What a seed run has cost by what was read of its ledger."""
+    budget = record.manifest.budget
+    cap = None if budget is None else budget.cost_cap_brl
+    return Expenses(spent.cost_brl, cap, _model(record).version)
 
 
 def charge_keys(session: Session, shard: Shard) -> Expenses:
@@ -130,7 +137,7 @@ def _charge(session: Session, piece: Piece, work: Work, seconds: float) -> Expen
         cost_brl=model.cost(work),
         cost_model_version=model.version,
     )
-    spent = _expenses(session, session.services.control.charge(session.lease, entry))
+    spent = expenses_of(session, session.services.control.charge(session.lease, entry))
     telemetry = session.services.telemetry
     place = {"seed.environment": session.run.environment, "seed.tenant": session.tenant.slug}
     if work.rows:
@@ -139,12 +146,6 @@ def _charge(session: Session, piece: Piece, work: Work, seconds: float) -> Expen
     if spent.cap_brl:
         telemetry.measure("seed.budget.used_ratio", float(spent.cost_brl / spent.cap_brl), place)
     return spent
-
-
-def _expenses(record: RunRecord, spent: Spending) -> Expenses:
-    budget = record.manifest.budget
-    cap = None if budget is None else budget.cost_cap_brl
-    return Expenses(spent.cost_brl, cap, _model(record).version)
 
 
 def _model(record: RunRecord) -> CostModel:

@@ -15,6 +15,7 @@ from seed_pipelines.domain.evidence import log
 from seed_pipelines.domain.evidence.object_keys import checkpoint_object
 from seed_pipelines.domain.manifest import Backoff
 from seed_pipelines.errors import Interrupted, SeedError, WormUnavailable
+from seed_pipelines.seeding.recorded_work import RecordedWork
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.sealing import ENVELOPE_TYPE, compose, seal, signed_envelope
 from seed_pipelines.seeding.services import Services
@@ -49,7 +50,7 @@ def report_ended_runs(services: Services, environment: str) -> Mapping[UUID, See
             tell_end(services, run, services.control.tenant(run.tenant_id).slug, Interrupted("Nothing is heard of it."))
     for run in reports.unreported(environment):
         try:
-            compose(RunRecord.of(services, run), _verdict(run))
+            _compose(services, run)
         except SeedError as error:
             refused[run.seed_run_id] = error
     return refused
@@ -60,7 +61,7 @@ def seal_ended(services: Services, ended: SeedRun) -> SealingAttempt | None:
     reports = services.evidence.reports
     run = next((run for run in reports.unreported(ended.environment) if run.seed_run_id == ended.seed_run_id), None)
     if run is not None:
-        compose(RunRecord.of(services, run), _verdict(run))
+        _compose(services, run)
     if services.evidence.seal_by == "sensor":
         return None
     mine = (it for it in reports.waiting(ended.environment) if it.report.seed_run_id == ended.seed_run_id)
@@ -123,6 +124,11 @@ def _try(services: Services, waiting: Waiting) -> SealingAttempt:
 def _may_go_on(services: Services, run: SeedRun) -> bool:
     """Whether others of the seed run may still come: a backfill has gaps in which nobody holds its lease."""
     return run.origin.startswith("backfill:") and not services.holder_finished(run.origin)
+
+
+def _compose(services: Services, run: SeedRun) -> None:
+    record = RunRecord.of(services, run)
+    compose(record, RecordedWork.of(record), _verdict(run))
 
 
 def _verdict(run: SeedRun) -> Verdict:

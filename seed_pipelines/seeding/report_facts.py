@@ -1,4 +1,4 @@
-"""The facts of a seed run's report, gathered from what the database has of it."""
+"""The facts of a seed run's report, by what the database has of it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -7,20 +7,17 @@ from seed_pipelines.adapters.postgres.reports import LogPosition, Verdict
 from seed_pipelines.domain.dataset import GENERATOR_VERSION
 from seed_pipelines.domain.evidence.facts import Cost, IntegrationFacts, RateLimitUse, RunFacts, ShardFacts, StepTiming
 from seed_pipelines.domain.service_levels import measured, totals
-from seed_pipelines.seeding.budget import expenses
-from seed_pipelines.seeding.reporting import summarize
+from seed_pipelines.seeding.recorded_work import RecordedWork
 from seed_pipelines.seeding.run_record import RunRecord
 
 _MEASURED: Final = ("generate", "load")
 """Kinds of work whose time the ledger has."""
 
 
-def run_facts(record: RunRecord, verdict: Verdict, position: LogPosition) -> RunFacts:
-    """What a seed run was asked for, what landed and what was found; DatabaseUnavailable."""
+def run_facts(record: RunRecord, work: RecordedWork, verdict: Verdict, position: LogPosition) -> RunFacts:
+    """What a seed run was asked for, what landed and what was found."""
     run, plan, services = record.run, record.plan, record.services
-    reports = services.control.shard_reports(run.seed_run_id)
-    summary = summarize(record)
-    used = totals(services.control.integration_uses(run.seed_run_id))
+    reports, summary, used = work.shard_reports, work.summary, totals(work.uses)
     read_back = summary.is_complete and all(_was_read_back(reports.get(key, {})) for key in plan.shard_keys)
     return RunFacts(
         operation="seed_run",
@@ -60,8 +57,8 @@ def run_facts(record: RunRecord, verdict: Verdict, position: LogPosition) -> Run
             IntegrationFacts(use.integration, use.requests, use.failed, use.refused, use.outcomes) for use in used
         ),
         measured=measured(used),
-        steps=tuple(_steps(record, reports)),
-        cost=_cost(record),
+        steps=tuple(_steps(work)),
+        cost=Cost(work.spent.cost_brl, work.expenses.cost_model_version, work.spent.by_kind),
         problems=() if run.problem is None else (run.problem,),
         checks=tuple(check for report in reports.values() for check in report["checks"]),
     )
@@ -76,16 +73,11 @@ def _shard(key: str, report: Mapping[str, Any]) -> ShardFacts:
     return ShardFacts(key, report["rows"], report["passed"], report.get("check_seconds"))
 
 
-def _steps(record: RunRecord, reports: Mapping[str, Mapping[str, Any]]) -> Iterator[StepTiming]:
-    for done in record.services.control.work_done(record.run.seed_run_id):
+def _steps(work: RecordedWork) -> Iterator[StepTiming]:
+    for done in work.done:
         if done.kind in _MEASURED:
             yield StepTiming(done.kind, done.entity or None, done.shards, done.rows, done.seconds)
-    checked = [report for report in reports.values() if report.get("check_seconds") is not None]
+    checked = [report for report in work.shard_reports.values() if report.get("check_seconds") is not None]
     if checked:
         rows = sum(sum(report["rows"].values()) for report in checked)
         yield StepTiming("check", None, len(checked), rows, sum(report["check_seconds"] for report in checked))
-
-
-def _cost(record: RunRecord) -> Cost:
-    spent = record.services.control.spending(record.run.seed_run_id)
-    return Cost(spent.cost_brl, expenses(record).cost_model_version, spent.by_kind)

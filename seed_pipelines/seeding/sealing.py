@@ -19,6 +19,7 @@ from seed_pipelines.domain.evidence.statement import report_statement
 from seed_pipelines.errors import WormUnavailable
 from seed_pipelines.seeding.answer import as_text, seed_answer
 from seed_pipelines.seeding.evidence_services import EvidenceServices
+from seed_pipelines.seeding.recorded_work import RecordedWork
 from seed_pipelines.seeding.report_facts import run_facts
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.seed_run import Session
@@ -40,7 +41,7 @@ class SealedReport:
     evidence: Evidence
 
 
-def compose(record: RunRecord, verdict: Verdict) -> Report:
+def compose(record: RunRecord, work: RecordedWork, verdict: Verdict) -> Report:
     """The signed report of a run that ended, waiting to be sealed; the same one however often it is asked for.
 
     The run of a session ends with it, and is `sealing` from then on; LeaseLost, VaultUnavailable, DatabaseUnavailable.
@@ -49,13 +50,13 @@ def compose(record: RunRecord, verdict: Verdict) -> Report:
     lease = record.lease if isinstance(record, Session) else None
 
     def draft(position: LogPosition) -> Draft:
-        report = build_report(run_facts(record, verdict, position), position.after)
+        report = build_report(run_facts(record, work, verdict, position), position.after)
         envelope = signed_envelope(evidence, report_statement(report))
         sha256 = hashlib.sha256(envelope).hexdigest()
         name = report_object(run.environment, record.tenant.slug, position.after.sequence + 1, sha256)
         page = report_page(report, sha256, f"{name}.dsse.json")
         named = {"sequence": position.after.sequence + 1, "sha256": sha256, "object_key": f"{name}.dsse.json"}
-        return Draft(envelope, page, as_text(seed_answer(record, report=named)) if lease is not None else None)
+        return Draft(envelope, page, as_text(seed_answer(record, work, report=named)) if lease is not None else None)
 
     return evidence.reports.compose(run, verdict, draft, deadline_seconds=evidence.deadline_seconds, lease=lease)
 
@@ -93,8 +94,9 @@ def finish(session: Session) -> SealedReport:
     It is `partial` where it did not see every shard of its plan. WormUnavailable where nobody sealed it before its
     deadline; LeaseLost, VaultUnavailable, DatabaseUnavailable.
     """
-    reported = session.services.control.shard_reports(session.run.seed_run_id)
-    report = compose(session, "succeeded" if set(session.plan.shard_keys) <= set(reported) else "partial")
+    work = RecordedWork.of(session)
+    has_all = set(session.plan.shard_keys) <= set(work.shard_reports)
+    report = compose(session, work, "succeeded" if has_all else "partial")
     evidence = session.services.evidence
     found = seal(session.services, report) if evidence.seal_by == "run" else _await_seal(evidence, report)
     tell_end(session.services, session.run, session.tenant.slug, report.verdict)

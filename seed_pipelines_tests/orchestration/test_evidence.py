@@ -11,12 +11,11 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from seed_pipelines.orchestration.code_location import build_definitions
 from seed_pipelines.orchestration.evidence import SENSOR
 from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, ManifestJob
-from seed_pipelines.seeding.sealing import compose
 from seed_pipelines.seeding.seed_run import abandon, enter
 from seed_pipelines_tests.orchestration.dagster_worlds import FakeSeeding, execute, job_of, problem_of
 from seed_pipelines_tests.orchestration.test_assets import EVERYTHING, evaluations, materialized
 from seed_pipelines_tests.seeding.test_answer import work
-from seed_pipelines_tests.worlds import World, catalogue, manifest
+from seed_pipelines_tests.worlds import World, catalogue, manifest, reported
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_a_run_that_cannot_be_sealed_fails_and_is_sealed_by_the_sensor(
 ) -> None:
     """Its seed run has succeeded then, and the asset says so."""
     session = work(enter(world.services, world.request(origin="run-1")))
-    compose(session, "succeeded")
+    reported(session)
     world.bucket.away = True
     assert "could not be sealed" in (tick(world, job, instance).skip_message or "")
     world.bucket.away = False
@@ -84,7 +83,7 @@ def test_past_its_deadline_the_check_is_red_and_green_after_the_next_seal(
     world: World, job: ManifestJob, instance: DagsterInstance, seal_by: Literal["run", "sensor"]
 ) -> None:
     """With the reason, and once it is sealed without; also where the sensor probes the bucket, and finds it away."""
-    compose(work(enter(world.services, world.request(origin="run-1"))), "succeeded")
+    reported(work(enter(world.services, world.request(origin="run-1"))))
     world.seal_by, world.bucket.away, world.reports.overdue = seal_by, True, True
     (red,) = tick(world, job, instance).asset_events
     assert isinstance(red, dg.AssetCheckEvaluation)

@@ -15,10 +15,10 @@ from seed_pipelines.errors import EvidenceInvalid, LeaseLost, VaultUnavailable, 
 from seed_pipelines.seeding.budget import charge_generation, charge_keys
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.outbox import probe, report_ended_runs, seal_checkpoint, seal_ended, seal_waiting
-from seed_pipelines.seeding.sealing import compose, finish
+from seed_pipelines.seeding.sealing import finish
 from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up
 from seed_pipelines_tests.seeding.test_answer import work
-from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest
+from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest, reported
 
 
 def worked(world: World, origin: str = "run-1") -> Session:
@@ -100,7 +100,7 @@ def test_a_bucket_that_is_away_leaves_a_run_sealing_and_the_next_try_seals_the_s
 def test_a_run_that_died_while_its_report_waited_is_ended_by_the_sensor(world: World) -> None:
     """And answers the key it was asked for with."""
     session = worked(world)
-    compose(session, "succeeded")
+    reported(session)
     world.control.leases.clear()
     (attempt,) = seal_waiting(world.services, "staging")
     assert attempt.evidence is not None
@@ -111,7 +111,7 @@ def test_a_run_that_died_while_its_report_waited_is_ended_by_the_sensor(world: W
 def test_past_its_deadline_a_run_has_failed_and_its_report_is_sealed_all_the_same(world: World) -> None:
     """Late evidence is evidence; late success is none."""
     session = worked(world)
-    compose(session, "succeeded")
+    reported(session)
     world.bucket.away, world.reports.overdue = True, True
     (attempt,) = seal_waiting(world.services, "staging")
     assert attempt.problem is not None
@@ -278,7 +278,7 @@ class TestSensorAlone:
         """And has succeeded when it comes back."""
         probe(world.services, "staging")
         session = worked(world)
-        compose(session, "succeeded")
+        reported(session)
         seal_waiting(world.services, "staging")
         assert finish(session).evidence in world.reports.index.values()
         assert status(world, session) == "succeeded"
@@ -296,7 +296,7 @@ class TestSensorAlone:
 def test_a_report_whose_key_transit_no_longer_shows_is_not_sealed(world: World) -> None:
     """Nobody could verify it."""
     session = worked(world)
-    compose(session, "succeeded")
+    reported(session)
     world.signer = type(world.signer)()
     (attempt,) = seal_waiting(world.services, "staging")
     assert attempt.problem is not None

@@ -18,12 +18,12 @@ from seed_pipelines.errors import (
     VaultUnavailable,
     WormUnavailable,
 )
-from seed_pipelines.seeding.sealing import compose, finish
+from seed_pipelines.seeding.sealing import finish
 from seed_pipelines.seeding.verification.findings import require_valid
 from seed_pipelines.seeding.verification.run import Scope, verify_run, verify_sealed_envelope
 from seed_pipelines_tests.fakes.evidence_bucket import RETAINED
 from seed_pipelines_tests.seeding.verification.sealed_runs import SealedWorld, failed, flipped, results
-from seed_pipelines_tests.worlds import CALLER, TENANT
+from seed_pipelines_tests.worlds import CALLER, TENANT, reported
 
 Tampering = Callable[[SealedWorld, tuple[Report, ...]], None]
 
@@ -252,7 +252,7 @@ def test_a_report_that_waits_is_verified_by_what_the_database_has(world: SealedW
     with pytest.raises(WormUnavailable):
         finish(session)
     world.bucket.away = False
-    waiting = compose(session, "succeeded")
+    waiting = reported(session)
     found = world.verified(waiting)
     assert not found.failures
     assert results(found)["sealed envelope"] == "not_applicable"
