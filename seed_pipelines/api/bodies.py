@@ -14,7 +14,7 @@ from seed_pipelines.api.answers import JSON, PROBLEM
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.issues import Issue
-from seed_pipelines.domain.manifest import Manifest, inspect, refusal, restored_manifest
+from seed_pipelines.domain.manifest import Manifest, fingerprint, inspect, manifest_hash, refusal, restored_manifest
 from seed_pipelines.domain.manifest_document import LARGEST_SOURCE, Syntax, read_document
 from seed_pipelines.errors import (
     ContentTooLarge,
@@ -52,7 +52,9 @@ class Submitted:
     """None where the bytes are no document."""
     unreadable: tuple[Issue, ...]
     fingerprint: str
-    """SHA-256, in hex: of the RFC 8785 bytes of the document with its hash, or of the body where it has none."""
+    """SHA-256, in hex: of the document with its hash, or of the body where it has no RFC 8785 bytes."""
+    content_hash: str | None = None
+    """The document's `manifest_hash`, where it has one."""
 
     @classmethod
     def of(cls, source: Source) -> "Submitted":
@@ -63,10 +65,10 @@ class Submitted:
             issues = tuple(Issue(**issue) for issue in error.extensions["issues"])
             return cls(None, issues, hashlib.sha256(source.content).hexdigest())
         try:
-            content = rfc8785.dumps(document)
+            content_hash = manifest_hash(document)
         except rfc8785.CanonicalizationError:
-            content = source.content
-        return cls(document, (), hashlib.sha256(content).hexdigest())
+            return cls(document, (), hashlib.sha256(source.content).hexdigest())
+        return cls(document, (), fingerprint(document, content_hash), content_hash)
 
     def manifest(self, tenant: Tenant, environment: str, catalogue: Catalogue) -> Manifest:
         """The manifest, if it is right and the tenant's; ManifestInvalid and its like, TenantMismatch, with every issue."""
@@ -77,7 +79,7 @@ class Submitted:
         if self.document is None:
             raise refusal(self.unreadable)
         others = _of_somebody_else(self.document, tenant, environment)
-        issues = inspect(self.document, catalogue, ENTITIES)
+        issues = inspect(self.document, catalogue, ENTITIES, self.content_hash)
         if issues:
             raise refusal((*issues, *others))
         if others:

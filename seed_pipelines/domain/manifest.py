@@ -174,14 +174,27 @@ def manifest_hash(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(document))).hexdigest()
 
 
-def inspect(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[Seedable]) -> tuple[Issue, ...]:
+def fingerprint(document: Mapping[str, Any], content_hash: str) -> str:
+    """SHA-256, in hex, of all of a document: of `content_hash`, its `manifest_hash`, and of what it says its hash is."""
+    integrity = document.get("integrity")
+    recorded = [integrity[key] for key in integrity if key == "manifest_hash"] if isinstance(integrity, dict) else None
+    return hashlib.sha256(f"{content_hash} {json.dumps(recorded, sort_keys=True)}".encode()).hexdigest()
+
+
+def inspect(
+    document: Mapping[str, Any],
+    catalogue: Catalogue,
+    generated: Collection[Seedable],
+    content_hash: str | None = None,
+) -> tuple[Issue, ...]:
     """Everything that is wrong with a document, by schema, rules, catalogue and hash.
 
-    `generated` are the entities that this version can generate.
+    `generated` are the entities that this version can generate; `content_hash` is the document's `manifest_hash`, where it
+    is known.
     """
     broken = schema_issues(document)
     rules = rule_issues(document, broken, catalogue, generated)
-    return (*broken, *rules, *_hash_issues(document, broken))
+    return (*broken, *rules, *_hash_issues(document, broken, content_hash))
 
 
 def read_manifest(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[Seedable]) -> Manifest:
@@ -218,11 +231,11 @@ def refusal(issues: Collection[Issue]) -> ValidationFailure:
     )
 
 
-def _hash_issues(document: Mapping[str, Any], broken: Collection[Issue]) -> tuple[Issue, ...]:
+def _hash_issues(document: Mapping[str, Any], broken: Collection[Issue], content_hash: str | None) -> tuple[Issue, ...]:
     if any(issue.pointer in ("/integrity", HASH_POINTER) for issue in broken):
         return ()
     try:
-        actual = manifest_hash(document)
+        actual = content_hash or manifest_hash(document)
     except rfc8785.CanonicalizationError:
         return ()
     recorded = document["integrity"]["manifest_hash"]

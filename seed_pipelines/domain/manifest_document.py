@@ -124,6 +124,8 @@ def _json(text: str) -> Document:
 
 
 def _refuse_deep_json(text: str) -> None:
+    if text.count("[") + text.count("{") <= DEEPEST_NESTING:
+        return
     depth, quoted = 0, False
     for match in _JSON_STRUCTURE.finditer(text):
         mark = match.group()

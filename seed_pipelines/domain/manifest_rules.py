@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from seed_pipelines.domain.catalogue import Catalogue
@@ -56,17 +57,30 @@ class _Sound:
         """The value at a path; None if it is absent or something on the way to it is wrong."""
         value = self.document
         for depth, key in enumerate(path):
-            if not isinstance(value, dict) or key not in value or pointer(path[: depth + 1]) in self.wrong:
+            if not isinstance(value, dict) or key not in value or self.is_wrong(*path[: depth + 1]):
                 return None
             value = value[key]
         return value
 
-    def volumes(self) -> Iterator[tuple[str, int, int]]:
+    def is_wrong(self, *path: str) -> bool:
+        """Whether the schema refused what is at a path."""
+        return bool(self.wrong) and pointer(path) in self.wrong
+
+    @cached_property
+    def volumes(self) -> tuple[tuple[str, int, int], ...]:
         """Entity, cap and rows of every sound volume."""
+        return tuple(self._volumes())
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """Entity -> rows of every sound volume."""
+        return {entity: count for entity, _, count in self.volumes}
+
+    def _volumes(self) -> Iterator[tuple[str, int, int]]:
         for entity in self.get("volumetry") or ():
             cap = self.get("volumetry", entity, "cap")
             percent = self.get("volumetry", entity, "target_pct")
-            if cap is not None and pointer(("volumetry", entity, "target_pct")) not in self.wrong:
+            if cap is not None and not self.is_wrong("volumetry", entity, "target_pct"):
                 yield entity, cap, rows_of(cap, Decimal(str(100 if percent is None else percent)))
 
 
@@ -109,15 +123,14 @@ def _anchor(sound: _Sound) -> Iterator[Issue]:
 
 
 def _rows(sound: _Sound) -> Iterator[Issue]:
-    rows = {entity: count for entity, _, count in sound.volumes()}
-    for entity in (entity for entity, count in rows.items() if count < 1):
+    for entity in (entity for entity, count in sound.rows.items() if count < 1):
         place = pointer(("volumetry", entity, "target_pct"))
         yield Issue(place, "out_of_range", "it leaves no row of the cap", "at least one row")
 
 
 def _ancestry(sound: _Sound, kind: Seedable) -> Iterator[Issue]:
     """What an entity's rows hang on and refer to must be there, and enough of it."""
-    rows = {entity: count for entity, _, count in sound.volumes()}
+    rows = sound.rows
     if kind.name not in rows:
         return
     parent, place = kind.parent, pointer(("volumetry", kind.name, "cap"))
@@ -172,9 +185,9 @@ def _cost_model(sound: _Sound, catalogue: Catalogue) -> Iterator[Issue]:
 def _entities(sound: _Sound, catalogue: Catalogue, generated: Collection[str]) -> Iterator[Issue]:
     possible = [entity for entity in catalogue.entities if entity in generated]
     for entity in sound.get("volumetry") or ():
-        place = pointer(("volumetry", entity))
-        if place in sound.wrong:
+        if sound.is_wrong("volumetry", entity):
             continue
+        place = pointer(("volumetry", entity))
         if entity not in catalogue.entities:
             message = f"the catalogue {catalogue.version} has no such entity"
             yield Issue(place, "unknown_entity", message, f"one of {', '.join(possible)}")
@@ -187,7 +200,7 @@ def _caps(sound: _Sound, catalogue: Catalogue) -> Iterator[Issue]:
     mode, environment = sound.get("mode"), sound.get("metadata", "environment")
     if mode is None or environment is None:
         return
-    for entity, cap, _ in sound.volumes():
+    for entity, cap, _ in sound.volumes:
         if entity in catalogue.entities and cap > (most := catalogue.cap(entity, mode, environment)):
             place = pointer(("volumetry", entity, "cap"))
             allowed = f"at most {most:,} in mode {mode} in environment {environment}"

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,8 +18,7 @@ from jsonschema.validators import extend
 
 from seed_pipelines.contract_files import contract_file
 from seed_pipelines.domain.issues import Issue, pointer, shown
-
-Schema = Mapping[str, Any]
+from seed_pipelines.domain.quick_schema import QuickSchema, Schema
 
 _CODES: Final = {
     "type": "wrong_type",
@@ -37,7 +36,22 @@ _FORMATS: Final = FormatChecker(formats=())
 
 def schema_issues(document: Mapping[str, Any]) -> tuple[Issue, ...]:
     """Every way in which the document breaks the schema, in the order of the document."""
+    if _is_surely_valid(document):
+        return ()
     return tuple(dict.fromkeys(map(_issue, _validator().iter_errors(document))))
+
+
+def _is_surely_valid(document: Mapping[str, Any]) -> bool:
+    """Whether the quick engine says so, and no number is one that the standard takes for an integer."""
+    return _quick_schema().accepts(document) and not _holds_whole_float(document)
+
+
+def _holds_whole_float(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_whole_float, value.values()))
+    if isinstance(value, list):
+        return any(map(_holds_whole_float, value))
+    return isinstance(value, float) and value.is_integer()
 
 
 def _issue(error: ValidationError) -> Issue:
@@ -131,6 +145,11 @@ def _real_address(value: object) -> bool:
 def _schema() -> Schema:
     schema: Schema = json.loads(contract_file("seed-profile.schema.json").read_bytes())
     return schema
+
+
+@cache
+def _quick_schema() -> QuickSchema:
+    return QuickSchema(_schema(), formats={name: partial(_FORMATS.conforms, format=name) for name in _FORMATS.checkers})
 
 
 @cache

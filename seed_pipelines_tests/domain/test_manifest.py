@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import pickle
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -14,10 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from seed_pipelines.domain import manifest_schema
 from seed_pipelines.domain.issues import Issue, pointer, shown
 from seed_pipelines.domain.manifest import inspect, manifest_hash, read_manifest
 from seed_pipelines.domain.manifest_baseline import minimal_baseline
 from seed_pipelines.domain.manifest_document import read_document
+from seed_pipelines.domain.manifest_schema import schema_issues
+from seed_pipelines.domain.quick_schema import QuickSchema
 from seed_pipelines.errors import CapExceeded, ManifestHashMismatch, ManifestInvalid, SeedError
 from seed_pipelines_tests.manifest_examples import (
     ABSENT,
@@ -321,6 +325,50 @@ def test_no_document_makes_the_inspection_fail(member: str, value: object) -> No
     """Whatever stands in a member, the answer is a list of issues."""
     for issue in inspect({**example(), member: value}, CATALOGUE, GENERATED):
         assert json.dumps(issue.as_dict())
+
+
+def _full() -> dict[str, Any]:
+    """The example with every part that it may have."""
+    kinds = ("kyc", "antifraude", "pagamentos", "notificacoes")
+    more = {
+        "anchor_datetime": "2024-12-31T23:59:59Z",
+        "budget": BUDGET,
+        "integrations": {kind: f"http://localhost:401{place}/" for place, kind in enumerate(kinds)},
+    }
+    return {**example(), **more}
+
+
+def _places(document: Mapping[str, Any], above: str = "") -> list[str]:
+    inner = [
+        place
+        for key, value in document.items()
+        if isinstance(value, dict)
+        for place in _places(value, f"{above}/{key}")
+    ]
+    return [*(f"{above}/{key}" for key in document), *inner]
+
+
+_NEAR_NUMBERS = (1.0, 100.0, -0.0, True, 10**400, 1e308, float("nan"), float("inf"), "1", "\u0661")
+_NEAR_TEXTS = ("abc\n", "tenant-a ", "\ud800", "06:00\n", "http://localhost:0/", "http://localhost:65536/")
+_NEAR_TIMES = ("2025-02-30T00:00:00Z", "2025-02-01T00:00:00Z\n", "2025-02-01T24:00:00Z")
+_NEAR_MISSES = st.sampled_from((*_NEAR_NUMBERS, *_NEAR_TEXTS, *_NEAR_TIMES))
+
+
+@given(st.sampled_from(_places(_full())), _NEAR_MISSES | _JSON)
+def test_the_quick_engine_accepts_nothing_that_the_other_refuses(place: str, value: object) -> None:
+    """Whatever stands anywhere, the issues are those that are found without it."""
+    document = changed(_full(), place, value)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(QuickSchema, "accepts", lambda *_: False)
+        expected = schema_issues(document)
+    assert schema_issues(document) == expected
+
+
+def test_a_sound_manifest_is_accepted_by_the_quick_engine_alone() -> None:
+    """The other one is not even made."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_schema, "_validator", lambda: pytest.fail("asked the slow engine"))
+        assert schema_issues(_full()) == ()
 
 
 def test_a_minimal_baseline_is_valid() -> None:
