@@ -4,26 +4,29 @@ A row's WITH CHECK is asked before its constraints (PostgreSQL documentation, CR
 means that the policies let the row pass.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from seed_pipelines.adapters.postgres.database import Connection, set_tenant
+from seed_pipelines.adapters.postgres.database import Connection
+from seed_pipelines.adapters.postgres.undone import Statements, Tried, acting_for, tried
 
 _CONSTRAINT_CLASS: Final = "23"
 _CHECK_VIOLATION: Final = "23514"
 
 _REQUIRED_COLUMNS: Final = """
-SELECT attname, typcategory, typname
+SELECT attrelid::bigint, attname, typcategory, typname
 FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
-WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attnotnull AND NOT atthasdef
+WHERE attrelid = ANY(%(tables)s::oid[]) AND attnum > 0 AND NOT attisdropped AND attnotnull AND NOT atthasdef
     AND attidentity = '' AND attgenerated = '' AND attname <> 'tenant_id'
+ORDER BY attnum
 """
 _BOUNDS: Final = """
 SELECT DISTINCT bound[1]::uuid
@@ -41,21 +44,25 @@ LEFT JOIN pg_attribute ON attrelid = partrelid AND attnum = key
 WHERE partrelid = %s
 """
 _POLICIES: Final = """
-SELECT polcmd::text, polpermissive, pg_get_expr(polqual, polrelid),
+SELECT polrelid::bigint, polcmd::text, polpermissive, pg_get_expr(polqual, polrelid),
     coalesce(pg_get_expr(polwithcheck, polrelid), pg_get_expr(polqual, polrelid))
 FROM pg_policy
-WHERE polrelid = %(table)s AND EXISTS (
+WHERE polrelid = ANY(%(tables)s::oid[]) AND EXISTS (
     SELECT FROM unnest(polroles) AS role
     WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(coalesce(%(role)s, current_user), role, 'USAGE') END
 )
 """
 _MAY: Final = """
-SELECT privilege FROM unnest(%(privileges)s::text[]) WITH ORDINALITY AS asked (privilege, place)
-WHERE has_table_privilege(%(table)s::oid, privilege)
-    OR CASE WHEN privilege = 'DELETE' THEN false ELSE has_any_column_privilege(%(table)s::oid, privilege) END
+SELECT relation::bigint, privilege
+FROM unnest(%(tables)s::oid[]) AS relation
+CROSS JOIN unnest(%(privileges)s::text[]) WITH ORDINALITY AS asked (privilege, place)
+WHERE has_table_privilege(relation, privilege)
+    OR CASE WHEN privilege = 'DELETE' THEN false ELSE has_any_column_privilege(relation, privilege) END
 ORDER BY place
 """
 _COMMANDS: Final = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
+WITH_INDEXES: Final = sql.SQL("SET LOCAL enable_seqscan = off")
+"""Attempts are quick where there are indexes."""
 SEE_OTHERS: Final = "see rows of another tenant"
 """The trial that reads."""
 _SAMPLE_VALUES: Final = {"B": "false", "D": "2000-01-01", "N": "0", "S": ""}
@@ -84,6 +91,53 @@ class SecuredTable:
         return sql.Identifier(self.schema, self.relation)
 
 
+class Policy(NamedTuple):
+    """A policy of a table."""
+
+    command: str
+    """As pg_policy has it; `*` for all."""
+    is_permissive: bool
+    using: str | None
+    with_check: str | None
+
+
+@dataclass(frozen=True)
+class TableAccess:
+    """What the role that a transaction acts as may do with a table, and what holds it."""
+
+    table: SecuredTable
+    privileges: tuple[str, ...]
+    """SELECT, INSERT, UPDATE, DELETE: on the table, or on a column of it."""
+    policies: tuple[Policy, ...]
+    """Those for the role."""
+    required_columns: tuple[tuple[str, str, str], ...]
+    """Name, category and type of what a row must give."""
+
+    @classmethod
+    def of(cls, connection: Connection, tables: Sequence[SecuredTable]) -> "dict[int, TableAccess]":
+        """The oid of each table -> what the catalogue says of it."""
+        asked = {"tables": [table.oid for table in tables], "privileges": list(_COMMANDS), "role": None}
+        may, policies, columns = (
+            _by_table(connection.execute(query, asked)) for query in (_MAY, _POLICIES, _REQUIRED_COLUMNS)
+        )
+        return {
+            table.oid: cls(
+                table,
+                tuple(privilege for (privilege,) in may[table.oid]),
+                tuple(Policy(*found) for found in policies[table.oid]),
+                tuple(columns[table.oid]),
+            )
+            for table in tables
+        }
+
+
+def _by_table(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, list[tuple[Any, ...]]]:
+    found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for oid, *rest in rows:
+        found[oid].append(tuple(rest))
+    return found
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was tried, and what it revealed; empty if it was refused as it should be."""
@@ -100,36 +154,45 @@ class _Answer(Enum):
 
 
 def trials(
-    connection: Connection, table: SecuredTable, tenant_id: UUID, others: Sequence[UUID] = ()
+    connection: Connection, access: TableAccess, tenant_id: UUID, others: Sequence[UUID] = ()
 ) -> Iterator[Outcome]:
-    """Try the policies, in a transaction that acts for the tenant; the transaction acts for it again at the end.
+    """Try the policies as the tenant, and as none.
 
     Rows of the first of `others` are written, and the policies asked about all of them; without any, about a tenant that is
     registered nowhere.
     """
-    connection.execute("SET LOCAL enable_seqscan = off")
     others = others or (uuid4(),)
-    other = others[0]
-    held = _privileges(connection, table)
-    if table.is_root and "INSERT" in held:
-        granted = _insert(connection, table, tenant_id) is not _Answer.REFUSED
-        yield Outcome("a row of the tenant is let in", "" if granted else _NOT_GRANTED)
-    yield _outcome("insert a row of another tenant", _insert_other(connection, table, tenant_id, other))
-    moved = _move(connection, table, other) if "UPDATE" in held else _Answer.REFUSED
-    yield _outcome("move a row to another tenant", moved)
-    visible = sql.SQL(
-        "SELECT EXISTS (SELECT FROM {0} WHERE tenant_id < {1}) OR EXISTS (SELECT FROM {0} WHERE tenant_id > {1})"
+    other, table, mine, nobody = others[0], access.table, acting_for(tenant_id), acting_for("")
+    of_others, of_none = _questions(access, mine, others), _questions(access, nobody, (tenant_id,))
+    visible = (
+        "SELECT WHERE EXISTS (SELECT FROM {0} WHERE tenant_id < {1}) OR EXISTS (SELECT FROM {0} WHERE tenant_id > {1})"
     )
-    seen = _is_true(connection, visible.format(table.identifier, sql.Literal(tenant_id)))
-    yield Outcome(SEE_OTHERS, "rows of another tenant are visible" if seen else "")
-    yield from policy_outcomes(connection, table, others, "of another tenant")
-    set_tenant(connection, None)
-    try:
-        seen = _is_true(connection, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table.identifier))
-        yield Outcome("see rows without a tenant", "rows are visible while no tenant is set" if seen else "")
-        yield from policy_outcomes(connection, table, (tenant_id,), "while no tenant is set")
-    finally:
-        set_tenant(connection, tenant_id)
+    own_row, others_row, moved, seen, seen_by_none, *answers = tried(
+        connection,
+        [
+            (mine, _insertion(access, tenant_id)),
+            (mine, _insertion(access, other)),
+            (mine, WITH_INDEXES, _move(table, other)),
+            (mine, WITH_INDEXES, sql.SQL(visible).format(table.identifier, sql.Literal(tenant_id))),
+            (nobody, WITH_INDEXES, sql.SQL("SELECT FROM {} LIMIT 1").format(table.identifier)),
+            *of_others.values(),
+            *of_none.values(),
+        ],
+    )
+    if table.is_root and "INSERT" in access.privileges:
+        granted = _answer(own_row, table) is not _Answer.REFUSED
+        yield Outcome("a row of the tenant is let in", "" if granted else _NOT_GRANTED)
+    answer = _answer(others_row, table)
+    if answer is _Answer.UNROUTED:
+        answer = _insert_routed(connection, access, tenant_id)
+    yield _outcome("insert a row of another tenant", answer)
+    may_move = "UPDATE" in access.privileges
+    yield _outcome("move a row to another tenant", _answer(moved, table) if may_move else _Answer.REFUSED)
+    yield Outcome(SEE_OTHERS, "rows of another tenant are visible" if seen.shows_rows else "")
+    yield from _findings(of_others, answers[: len(of_others)], "of another tenant")
+    finding = "rows are visible while no tenant is set" if seen_by_none.shows_rows else ""
+    yield Outcome("see rows without a tenant", finding)
+    yield from _findings(of_none, answers[len(of_others) :], "while no tenant is set")
 
 
 _NOT_GRANTED: Final = "the policies refuse the tenant's own rows: the login was not granted the tenant"
@@ -141,82 +204,95 @@ def _outcome(trial: str, answer: _Answer) -> Outcome:
     return Outcome(trial, f"{trial}: " + ("not refused" if answer is _Answer.PASSED else "could not be tried"))
 
 
-def _insert_other(connection: Connection, table: SecuredTable, tenant_id: UUID, other: UUID) -> _Answer:
-    answer = _insert(connection, table, other)
-    if answer is not _Answer.UNROUTED:
-        return answer
-    bounds = [bound for (bound,) in connection.execute(_BOUNDS, [table.oid]) if bound != tenant_id]
-    routed = [
-        answer for answer in (_insert(connection, table, bound) for bound in bounds) if answer is not _Answer.UNROUTED
-    ]
+def _insert_routed(connection: Connection, access: TableAccess, tenant_id: UUID) -> _Answer:
+    """What comes of a row of another tenant for which there is a partition."""
+    bounds = [bound for (bound,) in connection.execute(_BOUNDS, [access.table.oid]) if bound != tenant_id]
+    found = tried(connection, [(acting_for(tenant_id), _insertion(access, bound)) for bound in bounds])
+    answers = [_answer(one, access.table) for one in found]
+    routed = [answer for answer in answers if answer is not _Answer.UNROUTED]
     if routed:
         return next((answer for answer in routed if answer is not _Answer.REFUSED), _Answer.REFUSED)
-    alone = connection.execute(_PARTITIONED_BY_TENANT_ALONE, [table.oid]).fetchone() == (True,)
+    alone = connection.execute(_PARTITIONED_BY_TENANT_ALONE, [access.table.oid]).fetchone() == (True,)
     return _Answer.REFUSED if alone else _Answer.UNCLEAR
 
 
-def _insert(connection: Connection, table: SecuredTable, tenant_id: UUID) -> _Answer:
+def _insertion(access: TableAccess, tenant_id: UUID) -> sql.Composed:
     row = {"tenant_id": str(tenant_id)}
-    for name, category, kind in connection.execute(_REQUIRED_COLUMNS, [table.oid]):
+    for name, category, kind in access.required_columns:
         if kind == "uuid":
             row[name] = str(uuid4())
         elif category in _SAMPLE_VALUES:
             row[name] = _SAMPLE_VALUES[category]
-    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        table.identifier,
+    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        access.table.identifier,
         sql.SQL(", ").join(map(sql.Identifier, row)),
         sql.SQL(", ").join(map(sql.Literal, row.values())),
     )
-    return _write(connection, table, statement)
 
 
-def _move(connection: Connection, table: SecuredTable, other: UUID) -> _Answer:
-    statement = sql.SQL(
-        "UPDATE {0} SET tenant_id = {1} WHERE ctid IN (SELECT ctid FROM {0} LIMIT 1 FOR UPDATE SKIP LOCKED)"
-    )
-    return _write(connection, table, statement.format(table.identifier, sql.Literal(other)))
+def _move(table: SecuredTable, other: UUID) -> sql.Composed:
+    statement = "UPDATE {0} SET tenant_id = {1} WHERE ctid IN (SELECT ctid FROM {0} LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    return sql.SQL(statement).format(table.identifier, sql.Literal(other))
 
 
-def _write(connection: Connection, table: SecuredTable, statement: sql.Composed) -> _Answer:
-    try:
-        with connection.transaction(force_rollback=True):
-            changed = connection.execute(statement).rowcount
-    except psycopg.errors.InsufficientPrivilege:
-        return _Answer.REFUSED
-    except psycopg.IntegrityError as error:
-        routing = error.sqlstate == _CHECK_VIOLATION and not error.diag.constraint_name
-        return _Answer.UNROUTED if routing and table.is_partitioned else _Answer.PASSED
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        return _Answer.UNCLEAR
-    return _Answer.PASSED if changed else _Answer.REFUSED
+def _answer(found: Tried, table: SecuredTable) -> _Answer:
+    """What a write shows; raises OperationalError where the server had enough."""
+    match found.error:
+        case None:
+            return _Answer.PASSED if found.rows else _Answer.REFUSED
+        case psycopg.errors.InsufficientPrivilege():
+            return _Answer.REFUSED
+        case psycopg.IntegrityError(sqlstate=code):
+            routing = code == _CHECK_VIOLATION and not found.constraint
+            return _Answer.UNROUTED if routing and table.is_partitioned else _Answer.PASSED
+        case psycopg.OperationalError():
+            raise found.error
+        case _:
+            return _Answer.UNCLEAR
 
 
-def policy_outcomes(
-    connection: Connection, table: SecuredTable, tenant_ids: Sequence[UUID], whose: str
-) -> Iterator[Outcome]:
-    """The policies' own expressions, evaluated for a row of each tenant, whether or not such a row exists."""
-    policies = connection.execute(_POLICIES, {"table": table.oid, "role": None}).fetchall()
-    asked: dict[tuple[str, str], sql.Composed] = {}
-    for privilege in _privileges(connection, table):
+def policies_for(
+    connection: Connection, access: TableAccess, tenant_ids: Sequence[UUID], whose: str
+) -> Iterator[tuple[UUID, Outcome]]:
+    """The policies' own expressions for who acts for each of the tenants, about a row of that tenant, which need not exist."""
+    asked = {tenant_id: _questions(access, acting_for(tenant_id), (tenant_id,)) for tenant_id in tenant_ids}
+    answers = iter(tried(connection, [question for questions in asked.values() for question in questions.values()]))
+    for tenant_id, questions in asked.items():
+        for outcome in _findings(questions, [next(answers) for _ in questions], whose):
+            yield tenant_id, outcome
+
+
+def _questions(
+    access: TableAccess, acting: sql.Composed, tenant_ids: Sequence[UUID]
+) -> Mapping[tuple[str, str], Statements]:
+    """Privilege and what it would be let do -> whether policies let one of the tenants' rows pass."""
+    asked: dict[tuple[str, str], Statements] = {}
+    for privilege in access.privileges:
         command = _COMMANDS[privilege]
-        relevant = [policy for policy in policies if policy[0] in (command, "*")]
-        expressions = {"let through": 2} if command != "a" else {}
-        expressions |= {"let in": 3} if command in "aw" else {}
-        for verb, position in expressions.items():
-            expected = [(policy[1], policy[position]) for policy in relevant]
-            asked[privilege, verb] = _passing(table, tenant_ids, expected)
-    for (privilege, verb), passes in zip(asked, _are_true(connection, tuple(asked.values())), strict=True):
+        relevant = [policy for policy in access.policies if policy.command in (command, "*")]
+        if command != "a":
+            using = [(policy.is_permissive, policy.using) for policy in relevant]
+            asked[privilege, "let through"] = (acting, WITH_INDEXES, _passing(access.table, tenant_ids, using))
+        if command in "aw":
+            checked = [(policy.is_permissive, policy.with_check) for policy in relevant]
+            asked[privilege, "let in"] = (acting, WITH_INDEXES, _passing(access.table, tenant_ids, checked))
+    return asked
+
+
+def _findings(
+    questions: Mapping[tuple[str, str], Statements], answers: Sequence[Tried], whose: str
+) -> Iterator[Outcome]:
+    for (privilege, verb), answer in zip(questions, answers, strict=True):
         trial = f"policies for {privilege} asked about a row {whose}"
-        yield Outcome(trial, f"policies for {privilege}: a row {whose} is {verb}" if passes else "")
+        yield Outcome(trial, f"policies for {privilege}: a row {whose} is {verb}" if answer.shows_rows else "")
 
 
 def readable_by(connection: Connection, table: SecuredTable, role: str, tenant_id: UUID) -> bool:
     """Whether the policies would let a role read a row of a tenant, whatever tenant the transaction acts for."""
-    policies = connection.execute(_POLICIES, {"table": table.oid, "role": role}).fetchall()
-    relevant = [(policy[1], policy[2]) for policy in policies if policy[0] in ("r", "*")]
-    return _is_true(connection, _passing(table, (tenant_id,), relevant))
+    policies = connection.execute(_POLICIES, {"tables": [table.oid], "role": role}).fetchall()
+    relevant = [(is_permissive, using) for _, command, is_permissive, using, _ in policies if command in ("r", "*")]
+    (answer,) = tried(connection, [(_passing(table, (tenant_id,), relevant),)])
+    return answer.shows_rows
 
 
 def _passing(table: SecuredTable, tenant_ids: Sequence[UUID], policies: list[tuple[bool, str | None]]) -> sql.Composed:
@@ -224,47 +300,16 @@ def _passing(table: SecuredTable, tenant_ids: Sequence[UUID], policies: list[tup
     permissive = [_asked(expression) for is_permissive, expression in policies if is_permissive]
     restrictive = [_asked(expression) for is_permissive, expression in policies if not is_permissive]
     if not permissive:
-        return sql.Composed([sql.SQL("SELECT false")])
-    return sql.SQL(
-        "SELECT coalesce(bool_or(({}) AND {}), false) FROM (SELECT (jsonb_populate_recordset(NULL::{}, {})).*) AS {}"
-    ).format(
-        sql.SQL(" OR ").join(permissive),
-        sql.SQL(" AND ").join([*restrictive, sql.SQL("true")]),
+        return sql.Composed([sql.SQL("SELECT WHERE false")])
+    return sql.SQL("SELECT FROM jsonb_populate_recordset(NULL::{}, {}) AS {} WHERE ({}) AND {} LIMIT 1").format(
         table.identifier,
         sql.Literal(Jsonb([{"tenant_id": str(tenant_id)} for tenant_id in tenant_ids])),
         sql.Identifier(table.relation),
+        sql.SQL(" OR ").join(permissive),
+        sql.SQL(" AND ").join([*restrictive, sql.SQL("true")]),
     )
 
 
 def _asked(expression: str | None) -> sql.Composable:
     """A policy's expression as the server prints it; an absent one restricts nothing."""
     return sql.SQL("coalesce(({}), false)").format(sql.SQL(expression or "true"))
-
-
-def _is_true(connection: Connection, query: sql.Composed) -> bool:
-    try:
-        with connection.transaction(force_rollback=True):
-            return connection.execute(query).fetchone() == (True,)
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        return False
-
-
-def _are_true(connection: Connection, queries: Sequence[sql.Composed]) -> list[bool]:
-    """What `_is_true` says of each query, asked together: each by itself only where one of them fails."""
-    together = sql.SQL("SELECT {}").format(sql.SQL(", ").join(sql.SQL("({})").format(query) for query in queries))
-    try:
-        with connection.transaction(force_rollback=True):
-            row = connection.execute(together).fetchone() or ()
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        return [_is_true(connection, query) for query in queries]
-    return [answer is True for answer in row]
-
-
-def _privileges(connection: Connection, table: SecuredTable) -> list[str]:
-    """What the login may do with the table, or with a column of it."""
-    found = connection.execute(_MAY, {"table": table.oid, "privileges": list(_COMMANDS)}).fetchall()
-    return [privilege for (privilege,) in found]

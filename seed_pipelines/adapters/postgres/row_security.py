@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seed_pipelines.adapters.postgres.database import Connection, Database
-from seed_pipelines.adapters.postgres.policy_trials import SecuredTable, trials
+from seed_pipelines.adapters.postgres.policy_trials import SecuredTable, TableAccess, trials
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.errors import RlsNotEnforced
 
@@ -104,7 +104,8 @@ def verify_row_security(database: Database, tenant: Tenant, tables: Sequence[str
                 checked.append(table.name)
                 holes += _flag_holes(table, flags)
                 if flags.has_tenant:
-                    outcomes = tuple(trials(connection, table, tenant.tenant_id))
+                    (access,) = TableAccess.of(connection, [table]).values()
+                    outcomes = tuple(trials(connection, access, tenant.tenant_id))
                     holes += [f"{table.name}: {outcome.hole}" for outcome in outcomes if outcome.hole]
                     tried += [f"{table.name}: {outcome.trial}" for outcome in outcomes if not outcome.hole]
     if holes:

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from seed_pipelines.adapters.postgres.database import Connection
+from seed_pipelines.adapters.postgres.undone import tried
 
 ANY_TENANT: Final = UUID("00000000-0000-8000-8000-000000000000")
 """A tenant that is registered nowhere."""
@@ -94,20 +95,19 @@ def rolled_back(connection: Connection, *settings: str) -> Iterator[None]:
         yield
 
 
-def accepted(connection: Connection, statement: sql.Composable, *settings: LiteralString) -> bool:
-    """Whether the server would run the statement, which it only plans: a lack of privilege, or of a way to do it, refuses it.
+def accepted(connection: Connection, statements: Sequence[sql.Composable], *settings: LiteralString) -> list[bool]:
+    """Whether the server would run each, which it only plans: a lack of privilege, or of a way to do it, refuses it.
 
     One that fails in any other way was not refused.
     """
-    try:
-        with rolled_back(connection):
-            connection.execute(sql.SQL("; ").join([*map(sql.SQL, settings), sql.SQL("EXPLAIN {}").format(statement)]))
-    except psycopg.errors.InsufficientPrivilege:
+    before = tuple(map(sql.SQL, settings))
+    found = tried(connection, [(*before, sql.SQL("EXPLAIN {}").format(statement)) for statement in statements])
+    return [_was_accepted(one.error) for one in found]
+
+
+def _was_accepted(error: psycopg.Error | None) -> bool:
+    if isinstance(error, (psycopg.errors.InsufficientPrivilege, *_NOT_WRITABLE)):
         return False
-    except _NOT_WRITABLE:
-        return False
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        return True
+    if isinstance(error, psycopg.OperationalError):
+        raise error
     return True

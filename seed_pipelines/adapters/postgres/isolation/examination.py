@@ -34,6 +34,7 @@ from seed_pipelines.adapters.postgres.isolation.tenant_relations import (
     statements,
     tenant_relations,
 )
+from seed_pipelines.adapters.postgres.policy_trials import TableAccess
 from seed_pipelines.adapters.postgres.tenants import Tenant
 
 _LIMITS: Final = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
@@ -81,10 +82,14 @@ def examine_data_login(
         for role in (role for role in (login, *others) if not is_unbound(connection, role)):
             may_differ = role == login or differs(connection, role)
             with _acting_as(connection, login, role):
+                access = TableAccess.of(connection, [relation.secured for relation in reachable] if may_differ else [])
                 for relation in reachable:
                     granted = reached[role].get(relation.oid, frozenset())
                     attempts += past_policies(connection, role, relation, granted)
-                    attempts += relation_trials(connection, role, relation, granted, attackers) if may_differ else ()
+                    if may_differ:
+                        attempts += relation_trials(
+                            connection, role, relation, granted, access[relation.oid], attackers
+                        )
         without = without_rows(connection, reachable, attackers)
     return Examination.of(login, reachable, attempts, without)
 
@@ -142,7 +147,8 @@ def _rights_of_others(connection: Connection, relations: Sequence[TenantRelation
     unread = tuple(name for name in tables if name != GRANTS)
     yield from _tried(connection, login, relations, unread, ("SELECT",), "it is the control login's to read")
     if _named(relations, GRANTS):
-        seen = accepted(connection, _GRANTS_OF_OTHERS) and connection.execute(_GRANTS_OF_OTHERS).fetchone() == (True,)
+        (may_ask,) = accepted(connection, [_GRANTS_OF_OTHERS])
+        seen = may_ask and connection.execute(_GRANTS_OF_OTHERS).fetchone() == (True,)
         finding = "grants of other logins are visible" if seen else ""
         cure = f"let the policies of {GRANTS} say role_name = session_user::text"
         yield Attempt(GRANTS, "read the grants of other logins", finding, cure)
@@ -165,8 +171,8 @@ def _tried(
     by_name = {relation.name: relation for relation in relations}
     for relation in (by_name[name] for name in names if name in by_name):
         planned = statements(relation)
-        for privilege in commands:
-            passed = accepted(connection, planned[privilege])
+        found = accepted(connection, [planned[privilege] for privilege in commands])
+        for privilege, passed in zip(commands, found, strict=True):
             finding = f"{role} is let through: {meaning}" if passed else ""
             yield Attempt(
                 relation.name,

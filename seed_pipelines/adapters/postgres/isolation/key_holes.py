@@ -1,7 +1,9 @@
 """Keys, triggers, rules, defaults and statistics of relations of tenants: what tells of another tenant without a policy asked."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, LiteralString
+
+from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Connection
 from seed_pipelines.adapters.postgres.isolation.attempt import Attempt
@@ -85,41 +87,50 @@ def key_holes(rows: CatalogueRows, relation: TenantRelation, granted: frozenset[
 
 def model_holes(connection: Connection, keys: ModelKeys) -> Iterator[Attempt]:
     """Keys that the entities need and the tables lack: without one, a row may refer to another tenant's, or be there twice."""
-    for table, (unique, references) in keys.items():
-        for columns in (("id",), *unique):
-            wanted = ["tenant_id", *columns]
-            there = connection.execute(_HAS_UNIQUE, {"table": table, "columns": sorted(wanted)}).fetchone() == (True,)
-            finding = "" if there else f"no unique key ({', '.join(wanted)})"
-            cure = f"ALTER TABLE {table} ADD UNIQUE ({', '.join(wanted)})"
-            yield Attempt(table, f"write one ({', '.join(columns)}) twice", finding, cure)
-        for column, other in references.items():
-            there = connection.execute(_HAS_FOREIGN, {"table": table, "column": column, "other": other}).fetchone() == (
-                True,
-            )
-            finding = "" if there else f"no foreign key (tenant_id, {column}) to {other} (tenant_id, id)"
-            cure = f"ALTER TABLE {table} ADD FOREIGN KEY (tenant_id, {column}) REFERENCES {other} (tenant_id, id)"
-            yield Attempt(table, f"refer to another tenant's row by {column}", finding, cure)
+    unique_keys = [(table, columns) for table, (unique, _) in keys.items() for columns in (("id",), *unique)]
+    have_unique = _answers(
+        connection, _HAS_UNIQUE, [(table, sorted(["tenant_id", *key])) for table, key in unique_keys]
+    )
+    for (table, columns), there in zip(unique_keys, have_unique, strict=True):
+        wanted = ", ".join(["tenant_id", *columns])
+        finding = "" if there else f"no unique key ({wanted})"
+        cure = f"ALTER TABLE {table} ADD UNIQUE ({wanted})"
+        yield Attempt(table, f"write one ({', '.join(columns)}) twice", finding, cure)
+    foreign_keys = [(table, *reference) for table, (_, found) in keys.items() for reference in found.items()]
+    for (table, column, other), there in zip(
+        foreign_keys, _answers(connection, _HAS_FOREIGN, foreign_keys), strict=True
+    ):
+        finding = "" if there else f"no foreign key (tenant_id, {column}) to {other} (tenant_id, id)"
+        cure = f"ALTER TABLE {table} ADD FOREIGN KEY (tenant_id, {column}) REFERENCES {other} (tenant_id, id)"
+        yield Attempt(table, f"refer to another tenant's row by {column}", finding, cure)
 
 
 _HAS_UNIQUE: Final = """
 SELECT EXISTS (
-    SELECT FROM pg_index WHERE indrelid = to_regclass(%(table)s) AND indisunique AND indpred IS NULL AND indisvalid AND (
+    SELECT FROM pg_index WHERE indrelid = to_regclass(asked ->> 0) AND indisunique AND indpred IS NULL AND indisvalid AND (
         SELECT array_agg(attname::text ORDER BY attname::text) FROM pg_attribute
         WHERE attrelid = indrelid AND attnum = ANY(indkey::smallint[])
-    ) = %(columns)s::text[]
+    ) = ARRAY(SELECT jsonb_array_elements_text(asked -> 1))
 )
+FROM jsonb_array_elements(%s) WITH ORDINALITY AS given (asked, place) ORDER BY place
 """
 _HAS_FOREIGN: Final = """
 SELECT EXISTS (
     SELECT FROM pg_constraint
-    WHERE conrelid = to_regclass(%(table)s) AND confrelid = to_regclass(%(other)s) AND contype = 'f' AND convalidated AND (
+    WHERE conrelid = to_regclass(asked ->> 0) AND confrelid = to_regclass(asked ->> 2) AND contype = 'f' AND convalidated AND (
         SELECT array_agg((mine.attname || ' ' || theirs.attname)::text ORDER BY mine.attname::text)
         FROM unnest(conkey, confkey) AS pair (own, other)
         JOIN pg_attribute AS mine ON mine.attrelid = conrelid AND mine.attnum = pair.own
         JOIN pg_attribute AS theirs ON theirs.attrelid = confrelid AND theirs.attnum = pair.other
-    ) @> ARRAY['tenant_id tenant_id', %(column)s || ' id']
+    ) @> ARRAY['tenant_id tenant_id', (asked ->> 1) || ' id']
 )
+FROM jsonb_array_elements(%s) WITH ORDINALITY AS given (asked, place) ORDER BY place
 """
+
+
+def _answers(connection: Connection, query: LiteralString, asked: Sequence[object]) -> list[bool]:
+    """The answer of a query to each of what is asked."""
+    return [there for (there,) in connection.execute(query, [Jsonb(asked)])]
 
 
 def _unique_keys(rows: CatalogueRows, relation: TenantRelation) -> Iterator[Attempt]:

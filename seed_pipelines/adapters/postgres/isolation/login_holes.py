@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-import psycopg
+from psycopg import sql
 
 from seed_pipelines.adapters.postgres.database import TENANT_SETTING, Connection, Database, set_tenant
-from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt, rolled_back
+from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt
 from seed_pipelines.adapters.postgres.isolation.server_rights import RIGHTS
+from seed_pipelines.adapters.postgres.undone import tried
 
 _MINE: Final = (
     "pg_has_role(session_user, {}, 'MEMBER') AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user)"
@@ -74,9 +75,11 @@ def server_holes(connection: Connection) -> Iterator[Attempt]:
         yield Attempt(f"role {login}", right.attack)
         for thing, by in connection.execute(right.query.encode()).fetchall():
             yield Attempt(thing, right.attack, f"the login has {by}: {right.meaning}", right.cure.format(thing))
-    for attack, statement, role in _PROGRAMS:
-        passed = _runs(connection, statement)
-        yield Attempt(f"role {login}", attack, "it did" if passed else "", f"REVOKE {role} FROM {login} and its roles")
+    answers = tried(connection, [(sql.SQL(statement),) for _, statement, _ in _PROGRAMS])
+    for (attack, _, role), answer in zip(_PROGRAMS, answers, strict=True):
+        yield Attempt(
+            f"role {login}", attack, "it did" if answer.succeeded else "", f"REVOKE {role} FROM {login} and its roles"
+        )
 
 
 def session_holes(database: Database) -> Iterator[Attempt]:
@@ -121,14 +124,3 @@ def is_unbound(connection: Connection, role: str) -> bool:
     """Whether no policy holds a role at all."""
     query = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s"
     return connection.execute(query, [role]).fetchone() == (True,)
-
-
-def _runs(connection: Connection, statement: str) -> bool:
-    try:
-        with rolled_back(connection):
-            connection.execute(statement.encode())
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        return False
-    return True

@@ -5,14 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-import psycopg
 from psycopg import sql
 
-from seed_pipelines.adapters.postgres.database import Connection, set_tenant
-from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt, accepted, rolled_back
+from seed_pipelines.adapters.postgres.database import Connection
+from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt, accepted
 from seed_pipelines.adapters.postgres.isolation.tenant_relations import GRANTS, TenantRelation, statements
-from seed_pipelines.adapters.postgres.policy_trials import SEE_OTHERS, policy_outcomes, trials
+from seed_pipelines.adapters.postgres.policy_trials import (
+    SEE_OTHERS,
+    WITH_INDEXES,
+    TableAccess,
+    policies_for,
+    trials,
+)
 from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.adapters.postgres.undone import acting_for, tried
 
 _NOBODY: Final = ("without a tenant", "while no tenant is set")
 """How trials end that set no tenant."""
@@ -54,10 +60,8 @@ def past_policies(
     connection: Connection, login: str, relation: TenantRelation, granted: frozenset[str]
 ) -> Iterator[Attempt]:
     """With row_security off the server refuses whatever a policy would have to restrict, and says so: nothing else is safe."""
-    for privilege, statement in statements(relation).items():
-        if privilege not in granted:
-            continue
-        passed = accepted(connection, statement, _PAST_POLICIES)
+    asked = {privilege: statement for privilege, statement in statements(relation).items() if privilege in granted}
+    for privilege, passed in zip(asked, accepted(connection, [*asked.values()], _PAST_POLICIES), strict=True):
         attack = f"{privilege} with row_security off"
         kind = relation.kind if relation.kind in _CURES else "leaf" if relation.is_partition else "table"
         kind = kind if relation.has_tenant or kind != "table" else "bare"
@@ -65,54 +69,75 @@ def past_policies(
 
 
 def relation_trials(
-    connection: Connection, login: str, relation: TenantRelation, granted: frozenset[str], attackers: Attackers
+    connection: Connection,
+    login: str,
+    relation: TenantRelation,
+    granted: frozenset[str],
+    access: TableAccess,
+    attackers: Attackers,
 ) -> Iterator[Attempt]:
-    """Act for each tenant, for none, and for some that may not be acted for; the transaction acts for none at the end."""
+    """Act for each tenant, for none, for some that may not be acted for, and for what is no tenant."""
     if not relation.has_tenant or relation.name == GRANTS:
         return
-    try:
+    yield from _reads(connection, login, relation, granted, attackers)
+    if relation.is_table:
         for tenant in attackers.granted:
-            set_tenant(connection, tenant.tenant_id)
-            yield from _as_tenant(connection, login, relation, granted, attackers, tenant)
-        for who, tenant_id in _impostors(attackers):
-            set_tenant(connection, tenant_id)
-            yield from _as_impostor(connection, relation, granted, f"{login} {who}", tenant_id)
-        yield from _garbage(connection, login, relation, granted)
-    finally:
-        set_tenant(connection, None)
+            yield from _as_tenant(connection, login, relation, access, attackers, tenant)
+        yield from _as_impostors(connection, login, relation, access, attackers)
 
 
 def without_rows(connection: Connection, relations: Sequence[TenantRelation], attackers: Attackers) -> tuple[str, ...]:
     """Relations in which no tenant that is attacked sees a row of its own: there was nothing to come back."""
-    empty = {relation.name: relation for relation in relations if relation.has_tenant and relation.name != GRANTS}
-    for tenant in attackers.granted:
-        set_tenant(connection, tenant.tenant_id)
-        for relation in () if attackers.victim not in (None, tenant) else tuple(empty.values()):
-            own = sql.SQL("SELECT FROM {} WHERE tenant_id = {} LIMIT 1")
-            if _rows(connection, own.format(relation.identifier, sql.Literal(tenant.tenant_id))):
-                del empty[relation.name]
-    set_tenant(connection, None)
-    return tuple(empty)
+    asked = [relation for relation in relations if relation.has_tenant and relation.name != GRANTS]
+    victims = [tenant for tenant in attackers.granted if attackers.victim in (None, tenant)]
+    own = sql.SQL("SELECT FROM {} WHERE tenant_id = {} LIMIT 1")
+    questions = [
+        (acting_for(tenant.tenant_id), WITH_INDEXES, own.format(relation.identifier, sql.Literal(tenant.tenant_id)))
+        for relation in asked
+        for tenant in victims
+    ]
+    seen = [answer.shows_rows for answer in tried(connection, questions)]
+    per_relation = len(victims)
+    return tuple(
+        relation.name
+        for place, relation in enumerate(asked)
+        if not any(seen[place * per_relation : (place + 1) * per_relation])
+    )
+
+
+def _reads(
+    connection: Connection, login: str, relation: TenantRelation, granted: frozenset[str], attackers: Attackers
+) -> Iterator[Attempt]:
+    """What comes back to each who asks: nothing of another tenant's, and nothing at all to who acts for none."""
+    if "SELECT" not in granted:
+        return
+    anything = sql.SQL("SELECT FROM {} LIMIT 1").format(relation.identifier)
+    others = "read rows of another tenant", "rows of another tenant came back"
+    rows = "read rows", "rows came back"
+    asked: list[tuple[str, UUID | str, tuple[str, str], sql.Composed]] = [
+        (f"{login} as {tenant.slug}", tenant.tenant_id, others, _rows_of_others(relation, tenant, attackers.victim))
+        for tenant in attackers.granted
+    ]
+    asked += [(f"{login} {who}", tenant_id or "", rows, anything) for who, tenant_id in _impostors(attackers)]
+    # A setting that is no UUID must come to nothing: no rows, or an error.
+    asked.append((f"{login} with app.tenant_id '%'", "%", rows, anything))
+    answers = tried(connection, [(acting_for(tenant), WITH_INDEXES, query) for _, tenant, _, query in asked])
+    for (who, _, (attack, finding), _), answer in zip(asked, answers, strict=True):
+        found = finding if answer.shows_rows else ""
+        yield _attempt(relation, attack, found, _cure_of(relation), login, who)
 
 
 def _as_tenant(
     connection: Connection,
     login: str,
     relation: TenantRelation,
-    granted: frozenset[str],
+    access: TableAccess,
     attackers: Attackers,
     tenant: Tenant,
 ) -> Iterator[Attempt]:
-    who = f"{login} as {tenant.slug}"
-    if "SELECT" in granted:
-        seen = _others_rows(connection, relation, tenant.tenant_id, attackers.victim)
-        finding = "rows of another tenant came back" if seen else ""
-        yield _attempt(relation, "read rows of another tenant", finding, _cure_of(relation), login, who)
-    if not relation.is_table:
-        return
-    for outcome in trials(connection, relation.secured, tenant.tenant_id, attackers.victims_of(tenant.tenant_id)):
+    for outcome in trials(connection, access, tenant.tenant_id, attackers.victims_of(tenant.tenant_id)):
         if outcome.trial != SEE_OTHERS:
-            acting = f"{login} without a tenant" if outcome.trial.endswith(_NOBODY) else who
+            acting = f"{login} without a tenant" if outcome.trial.endswith(_NOBODY) else f"{login} as {tenant.slug}"
             yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, acting)
 
 
@@ -123,55 +148,24 @@ def _impostors(attackers: Attackers) -> Iterator[tuple[str, UUID | None]]:
     yield "as a tenant that is not registered", ANY_TENANT
 
 
-def _as_impostor(
-    connection: Connection, relation: TenantRelation, granted: frozenset[str], who: str, tenant_id: UUID | None
+def _as_impostors(
+    connection: Connection, login: str, relation: TenantRelation, access: TableAccess, attackers: Attackers
 ) -> Iterator[Attempt]:
-    login = who.partition(" ")[0]
-    if "SELECT" in granted:
-        seen = _rows(connection, sql.SQL("SELECT FROM {} LIMIT 1").format(relation.identifier))
-        finding = "rows came back" if seen else ""
-        yield _attempt(relation, "read rows", finding, _cure_of(relation), login, who)
-    if relation.is_table and tenant_id is not None:
-        for outcome in policy_outcomes(connection, relation.secured, (tenant_id,), "of a tenant that was not granted"):
-            yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, who)
+    strangers = {tenant_id: who for who, tenant_id in _impostors(attackers) if tenant_id is not None}
+    found = policies_for(connection, access, tuple(strangers), "of a tenant that was not granted")
+    for tenant_id, outcome in found:
+        yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, f"{login} {strangers[tenant_id]}")
 
 
-def _garbage(
-    connection: Connection, login: str, relation: TenantRelation, granted: frozenset[str]
-) -> Iterator[Attempt]:
-    """A setting that is no UUID must come to nothing: no rows, or an error."""
-    if "SELECT" not in granted:
-        return
-    connection.execute("SELECT set_config('app.tenant_id', '%', true)")
-    seen = _rows(connection, sql.SQL("SELECT FROM {} LIMIT 1").format(relation.identifier))
-    set_tenant(connection, None)
-    who = f"{login} with app.tenant_id '%'"
-    yield _attempt(relation, "read rows", "rows came back" if seen else "", _cure_of(relation), login, who)
-
-
-def _others_rows(connection: Connection, relation: TenantRelation, tenant_id: UUID, victim: Tenant | None) -> bool:
-    if victim is not None:
-        if victim.tenant_id == tenant_id:
-            return False
-        query = sql.SQL("SELECT FROM {} WHERE tenant_id = {} LIMIT 1")
-        return _rows(connection, query.format(relation.identifier, sql.Literal(victim.tenant_id)))
-    query = sql.SQL(
-        "(SELECT FROM {0} WHERE tenant_id < {1} LIMIT 1) UNION ALL (SELECT FROM {0} WHERE tenant_id > {1} LIMIT 1)"
-    )
-    return _rows(connection, query.format(relation.identifier, sql.Literal(tenant_id)))
-
-
-def _rows(connection: Connection, query: sql.Composed) -> bool:
-    """Whether a query answers with a row; one that fails shows none."""
-    try:
-        with rolled_back(connection):
-            answers = connection.execute(sql.SQL("SET LOCAL enable_seqscan = off; {}").format(query))
-            answers.nextset()
-            return answers.rowcount > 0
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        return False
+def _rows_of_others(relation: TenantRelation, tenant: Tenant, victim: Tenant | None) -> sql.Composed:
+    """Rows that are not the tenant's; of the victim alone, if there is one."""
+    if victim is None:
+        either = (
+            "(SELECT FROM {0} WHERE tenant_id < {1} LIMIT 1) UNION ALL (SELECT FROM {0} WHERE tenant_id > {1} LIMIT 1)"
+        )
+        return sql.SQL(either).format(relation.identifier, sql.Literal(tenant.tenant_id))
+    others = sql.SQL("SELECT FROM {} WHERE tenant_id = {} AND tenant_id <> {} LIMIT 1")
+    return others.format(relation.identifier, sql.Literal(victim.tenant_id), sql.Literal(tenant.tenant_id))
 
 
 def _cure_of(relation: TenantRelation) -> str:

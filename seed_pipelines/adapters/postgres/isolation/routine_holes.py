@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
-import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
 from seed_pipelines.adapters.postgres.database import Connection
-from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt, rolled_back
+from seed_pipelines.adapters.postgres.isolation.attempt import ANY_TENANT, Attempt
 from seed_pipelines.adapters.postgres.isolation.tenant_relations import CONTROL_SCHEMA, TenantRelation
 from seed_pipelines.adapters.postgres.policy_trials import readable_by
+from seed_pipelines.adapters.postgres.undone import tried
 from seed_pipelines.contract_files import contract_file
 
 _DEFINERS: Final = """
@@ -45,7 +45,7 @@ WHERE function.proleakproof AND function.pronamespace <> 'pg_catalog'::regnamesp
     AND has_function_privilege(session_user, function.oid, 'EXECUTE')
 """
 _SAMPLES: Final = {"uuid": f"'{ANY_TENANT}'::uuid", "text": "''", "integer": "0", "bigint": "0", "boolean": "true"}
-_READ_ONLY: Final = ("SET LOCAL transaction_read_only = on", "SET LOCAL row_security = off")
+_READ_ONLY: Final = (sql.SQL("SET LOCAL transaction_read_only = on"), sql.SQL("SET LOCAL row_security = off"))
 
 
 def routine_holes(connection: Connection, relations: Sequence[TenantRelation]) -> Iterator[Attempt]:
@@ -101,14 +101,9 @@ def _held(connection: Connection, owner: str, relation: TenantRelation) -> bool:
 def _answers(connection: Connection, row: TupleRow, arguments: Sequence[str]) -> bool:
     """Whether it answers in a transaction that may only read, and only what no policy would have to restrict."""
     given = sql.SQL(", ").join(sql.SQL(_SAMPLES.get(kind, "NULL")) for kind in arguments)
-    try:
-        with rolled_back(connection, *_READ_ONLY):
-            connection.execute(sql.SQL("SELECT FROM {} ({}) LIMIT 1").format(sql.Identifier(row[2], row[3]), given))
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        return False
-    return True
+    called = sql.SQL("SELECT FROM {} ({}) LIMIT 1").format(sql.Identifier(row[2], row[3]), given)
+    (answer,) = tried(connection, [(*_READ_ONLY, called)])
+    return answer.succeeded
 
 
 @cache
