@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.adapters.postgres.database import Connection
-from seed_pipelines.adapters.postgres.undone import Statements, Tried, acting_for, tried
+from seed_pipelines.adapters.postgres.undone import Asking, Statements, Tried, acting_for, tried
 
 _CONSTRAINT_CLASS: Final = "23"
 _CHECK_VIOLATION: Final = "23514"
@@ -155,7 +155,7 @@ class _Answer(Enum):
 
 def trials(
     connection: Connection, access: TableAccess, tenant_id: UUID, others: Sequence[UUID] = ()
-) -> Iterator[Outcome]:
+) -> Asking[list[Outcome]]:
     """Try the policies as the tenant, and as none.
 
     Rows of the first of `others` are written, and the policies asked about all of them; without any, about a tenant that is
@@ -167,32 +167,34 @@ def trials(
     visible = (
         "SELECT WHERE EXISTS (SELECT FROM {0} WHERE tenant_id < {1}) OR EXISTS (SELECT FROM {0} WHERE tenant_id > {1})"
     )
-    own_row, others_row, moved, seen, seen_by_none, *answers = tried(
-        connection,
-        [
-            (mine, _insertion(access, tenant_id)),
-            (mine, _insertion(access, other)),
-            (mine, WITH_INDEXES, _move(table, other)),
-            (mine, WITH_INDEXES, sql.SQL(visible).format(table.identifier, sql.Literal(tenant_id))),
-            (nobody, WITH_INDEXES, sql.SQL("SELECT FROM {} LIMIT 1").format(table.identifier)),
-            *of_others.values(),
-            *of_none.values(),
-        ],
-    )
+    own_row, others_row, moved, seen, seen_by_none, *answers = yield [
+        (mine, _insertion(access, tenant_id)),
+        (mine, _insertion(access, other)),
+        (mine, WITH_INDEXES, _move(table, other)),
+        (mine, WITH_INDEXES, sql.SQL(visible).format(table.identifier, sql.Literal(tenant_id))),
+        (nobody, WITH_INDEXES, sql.SQL("SELECT FROM {} LIMIT 1").format(table.identifier)),
+        *of_others.values(),
+        *of_none.values(),
+    ]
+    found = []
     if table.is_root and "INSERT" in access.privileges:
         granted = _answer(own_row, table) is not _Answer.REFUSED
-        yield Outcome("a row of the tenant is let in", "" if granted else _NOT_GRANTED)
+        found.append(Outcome("a row of the tenant is let in", "" if granted else _NOT_GRANTED))
     answer = _answer(others_row, table)
     if answer is _Answer.UNROUTED:
-        answer = _insert_routed(connection, access, tenant_id)
-    yield _outcome("insert a row of another tenant", answer)
+        answer = yield from _insert_routed(connection, access, tenant_id)
     may_move = "UPDATE" in access.privileges
-    yield _outcome("move a row to another tenant", _answer(moved, table) if may_move else _Answer.REFUSED)
-    yield Outcome(SEE_OTHERS, "rows of another tenant are visible" if seen.shows_rows else "")
-    yield from _findings(of_others, answers[: len(of_others)], "of another tenant")
-    finding = "rows are visible while no tenant is set" if seen_by_none.shows_rows else ""
-    yield Outcome("see rows without a tenant", finding)
-    yield from _findings(of_none, answers[len(of_others) :], "while no tenant is set")
+    return [
+        *found,
+        _outcome("insert a row of another tenant", answer),
+        _outcome("move a row to another tenant", _answer(moved, table) if may_move else _Answer.REFUSED),
+        Outcome(SEE_OTHERS, "rows of another tenant are visible" if seen.shows_rows else ""),
+        *_findings(of_others, answers[: len(of_others)], "of another tenant"),
+        Outcome(
+            "see rows without a tenant", "rows are visible while no tenant is set" if seen_by_none.shows_rows else ""
+        ),
+        *_findings(of_none, answers[len(of_others) :], "while no tenant is set"),
+    ]
 
 
 _NOT_GRANTED: Final = "the policies refuse the tenant's own rows: the login was not granted the tenant"
@@ -204,10 +206,10 @@ def _outcome(trial: str, answer: _Answer) -> Outcome:
     return Outcome(trial, f"{trial}: " + ("not refused" if answer is _Answer.PASSED else "could not be tried"))
 
 
-def _insert_routed(connection: Connection, access: TableAccess, tenant_id: UUID) -> _Answer:
+def _insert_routed(connection: Connection, access: TableAccess, tenant_id: UUID) -> Asking[_Answer]:
     """What comes of a row of another tenant for which there is a partition."""
     bounds = [bound for (bound,) in connection.execute(_BOUNDS, [access.table.oid]) if bound != tenant_id]
-    found = tried(connection, [(acting_for(tenant_id), _insertion(access, bound)) for bound in bounds])
+    found = yield [(acting_for(tenant_id), _insertion(access, bound)) for bound in bounds]
     answers = [_answer(one, access.table) for one in found]
     routed = [answer for answer in answers if answer is not _Answer.UNROUTED]
     if routed:
@@ -251,15 +253,11 @@ def _answer(found: Tried, table: SecuredTable) -> _Answer:
             return _Answer.UNCLEAR
 
 
-def policies_for(
-    connection: Connection, access: TableAccess, tenant_ids: Sequence[UUID], whose: str
-) -> Iterator[tuple[UUID, Outcome]]:
-    """The policies' own expressions for who acts for each of the tenants, about a row of that tenant, which need not exist."""
-    asked = {tenant_id: _questions(access, acting_for(tenant_id), (tenant_id,)) for tenant_id in tenant_ids}
-    answers = iter(tried(connection, [question for questions in asked.values() for question in questions.values()]))
-    for tenant_id, questions in asked.items():
-        for outcome in _findings(questions, [next(answers) for _ in questions], whose):
-            yield tenant_id, outcome
+def policies_for(access: TableAccess, tenant_id: UUID, whose: str) -> Asking[list[Outcome]]:
+    """The policies' own expressions for who acts for a tenant, about a row of that tenant, which need not exist."""
+    questions = _questions(access, acting_for(tenant_id), (tenant_id,))
+    answers = yield [*questions.values()]
+    return [*_findings(questions, answers, whose)]
 
 
 def _questions(

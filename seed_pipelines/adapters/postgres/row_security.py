@@ -7,6 +7,7 @@ from typing import Final
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.policy_trials import SecuredTable, TableAccess, trials
 from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.adapters.postgres.undone import answered
 from seed_pipelines.errors import RlsNotEnforced
 
 _TIMEOUT_SECONDS: Final = 60
@@ -105,7 +106,7 @@ def verify_row_security(database: Database, tenant: Tenant, tables: Sequence[str
                 holes += _flag_holes(table, flags)
                 if flags.has_tenant:
                     (access,) = TableAccess.of(connection, [table]).values()
-                    outcomes = tuple(trials(connection, access, tenant.tenant_id))
+                    (outcomes,) = answered(connection, [trials(connection, access, tenant.tenant_id)])
                     holes += [f"{table.name}: {outcome.hole}" for outcome in outcomes if outcome.hole]
                     tried += [f"{table.name}: {outcome.trial}" for outcome in outcomes if not outcome.hole]
     if holes:

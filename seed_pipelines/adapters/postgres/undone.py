@@ -1,10 +1,11 @@
-"""Statements that are tried together and undone one by one, in one exchange with the server."""
+"""Statements that are tried together and undone one by one, hundreds in one exchange with the server."""
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -14,6 +15,7 @@ from seed_pipelines.adapters.postgres.database import TENANT_SETTING, Connection
 Statements = tuple[sql.Composable, ...]
 """What is tried is the last one; the others are run before it, as settings for it."""
 
+_MOST_TOGETHER: Final = 500
 _TRIED_TOGETHER: Final = """
 DO {tag}
 DECLARE
@@ -65,6 +67,12 @@ class Tried:
         return self.succeeded and self.rows > 0
 
 
+T = TypeVar("T")
+
+Asking = Generator[Sequence[Statements], list[Tried], T]
+"""Somebody who yields questions, is sent their answers, and returns what it makes of them."""
+
+
 def tried(connection: Connection, asked: Sequence[Statements]) -> list[Tried]:
     """What comes of each, tried from the same state and undone but for what no rollback undoes; the same is tried once.
 
@@ -72,15 +80,38 @@ def tried(connection: Connection, asked: Sequence[Statements]) -> list[Tried]:
     """
     texts = [tuple(statement.as_string(connection) for statement in statements) for statements in asked]
     distinct = tuple(dict.fromkeys(texts))
-    if not distinct:
-        return []
+    found: dict[tuple[str, ...], Tried] = {}
+    for first in range(0, len(distinct), _MOST_TOGETHER):
+        some = distinct[first : first + _MOST_TOGETHER]
+        found |= zip(some, _tried_at_once(connection, some), strict=True)
+    return [found[text] for text in texts]
+
+
+def answered(connection: Connection, asking: Iterable[Asking[T]]) -> list[T]:
+    """What each makes of its answers, in their order; what several ask at the same time is tried together."""
+    made: dict[int, T] = {}
+    waiting = dict(enumerate(asking))
+    answers: dict[int, list[Tried]] = {}
+    while waiting:
+        questions: dict[int, Sequence[Statements]] = {}
+        for place, one in [*waiting.items()]:
+            try:
+                questions[place] = one.send(answers[place]) if place in answers else next(one)
+            except StopIteration as end:
+                made[place] = end.value
+                del waiting[place]
+        found = iter(tried(connection, [statements for asked in questions.values() for statements in asked]))
+        answers = {place: list(islice(found, len(asked))) for place, asked in questions.items()}
+    return [made[place] for place in sorted(made)]
+
+
+def _tried_at_once(connection: Connection, distinct: Sequence[tuple[str, ...]]) -> Iterator[Tried]:
     # Names and policies of the database stand in the block: they must not be able to end it.
     tag = sql.SQL(f"$undone_{secrets.token_hex(16)}$")
     cursor = connection.execute(sql.SQL(_TRIED_TOGETHER).format(tag=tag, asked=sql.Literal(json.dumps(distinct))))
     cursor.nextset()
     ((answers,),) = cursor.fetchall()
-    found = dict(zip(distinct, map(_tried, json.loads(answers)), strict=True))
-    return [found[text] for text in texts]
+    return map(_tried, json.loads(answers))
 
 
 def acting_for(tenant_id: object) -> sql.Composed:

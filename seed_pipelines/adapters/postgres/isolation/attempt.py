@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from seed_pipelines.adapters.postgres.database import Connection
-from seed_pipelines.adapters.postgres.undone import tried
+from seed_pipelines.adapters.postgres.undone import Asking
 
 ANY_TENANT: Final = UUID("00000000-0000-8000-8000-000000000000")
 """A tenant that is registered nowhere."""
@@ -95,13 +95,13 @@ def rolled_back(connection: Connection, *settings: str) -> Iterator[None]:
         yield
 
 
-def accepted(connection: Connection, statements: Sequence[sql.Composable], *settings: LiteralString) -> list[bool]:
+def accepted(statements: Sequence[sql.Composable], *settings: LiteralString) -> Asking[list[bool]]:
     """Whether the server would run each, which it only plans: a lack of privilege, or of a way to do it, refuses it.
 
     One that fails in any other way was not refused.
     """
     before = tuple(map(sql.SQL, settings))
-    found = tried(connection, [(*before, sql.SQL("EXPLAIN {}").format(statement)) for statement in statements])
+    found = yield [(*before, sql.SQL("EXPLAIN {}").format(statement)) for statement in statements]
     return [_was_accepted(one.error) for one in found]
 
 

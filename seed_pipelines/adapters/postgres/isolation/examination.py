@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Final
 
 from psycopg import sql
@@ -21,6 +22,7 @@ from seed_pipelines.adapters.postgres.isolation.login_holes import (
 from seed_pipelines.adapters.postgres.isolation.relation_holes import Reach, ownership, relation_holes
 from seed_pipelines.adapters.postgres.isolation.relation_trials import (
     Attackers,
+    Trial,
     past_policies,
     relation_trials,
     without_rows,
@@ -36,6 +38,7 @@ from seed_pipelines.adapters.postgres.isolation.tenant_relations import (
 )
 from seed_pipelines.adapters.postgres.policy_trials import TableAccess
 from seed_pipelines.adapters.postgres.tenants import Tenant
+from seed_pipelines.adapters.postgres.undone import answered
 
 _LIMITS: Final = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 _DATA_ROLES: Final = frozenset({"seed_loader"})
@@ -83,13 +86,14 @@ def examine_data_login(
             may_differ = role == login or differs(connection, role)
             with _acting_as(connection, login, role):
                 access = TableAccess.of(connection, [relation.secured for relation in reachable] if may_differ else [])
+                asking: list[Trial] = []
                 for relation in reachable:
                     granted = reached[role].get(relation.oid, frozenset())
-                    attempts += past_policies(connection, role, relation, granted)
+                    asking.append(past_policies(role, relation, granted))
                     if may_differ:
-                        attempts += relation_trials(
-                            connection, role, relation, granted, access[relation.oid], attackers
-                        )
+                        of_table = access[relation.oid]
+                        asking += relation_trials(connection, role, relation, granted, of_table, attackers)
+                attempts += chain.from_iterable(answered(connection, asking))
         without = without_rows(connection, reachable, attackers)
     return Examination.of(login, reachable, attempts, without)
 
@@ -147,7 +151,7 @@ def _rights_of_others(connection: Connection, relations: Sequence[TenantRelation
     unread = tuple(name for name in tables if name != GRANTS)
     yield from _tried(connection, login, relations, unread, ("SELECT",), "it is the control login's to read")
     if _named(relations, GRANTS):
-        (may_ask,) = accepted(connection, [_GRANTS_OF_OTHERS])
+        ((may_ask,),) = answered(connection, [accepted([_GRANTS_OF_OTHERS])])
         seen = may_ask and connection.execute(_GRANTS_OF_OTHERS).fetchone() == (True,)
         finding = "grants of other logins are visible" if seen else ""
         cure = f"let the policies of {GRANTS} say role_name = session_user::text"
@@ -169,9 +173,10 @@ def _tried(
     meaning: str,
 ) -> Iterator[Attempt]:
     by_name = {relation.name: relation for relation in relations}
-    for relation in (by_name[name] for name in names if name in by_name):
-        planned = statements(relation)
-        found = accepted(connection, [planned[privilege] for privilege in commands])
+    attacked = [by_name[name] for name in names if name in by_name]
+    planned = [statements(relation) for relation in attacked]
+    asking = [accepted([of_relation[privilege] for privilege in commands]) for of_relation in planned]
+    for relation, found in zip(attacked, answered(connection, asking), strict=True):
         for privilege, passed in zip(commands, found, strict=True):
             finding = f"{role} is let through: {meaning}" if passed else ""
             yield Attempt(

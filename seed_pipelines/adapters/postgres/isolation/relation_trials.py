@@ -18,7 +18,7 @@ from seed_pipelines.adapters.postgres.policy_trials import (
     trials,
 )
 from seed_pipelines.adapters.postgres.tenants import Tenant
-from seed_pipelines.adapters.postgres.undone import acting_for, tried
+from seed_pipelines.adapters.postgres.undone import Asking, acting_for, tried
 
 _NOBODY: Final = ("without a tenant", "while no tenant is set")
 """How trials end that set no tenant."""
@@ -56,16 +56,21 @@ class Attackers:
         return (*(known for known in (*wanted[following:], *wanted[:following]) if known != attacker), ANY_TENANT)
 
 
-def past_policies(
-    connection: Connection, login: str, relation: TenantRelation, granted: frozenset[str]
-) -> Iterator[Attempt]:
+Trial = Asking[list[Attempt]]
+
+
+def past_policies(login: str, relation: TenantRelation, granted: frozenset[str]) -> Trial:
     """With row_security off the server refuses whatever a policy would have to restrict, and says so: nothing else is safe."""
     asked = {privilege: statement for privilege, statement in statements(relation).items() if privilege in granted}
-    for privilege, passed in zip(asked, accepted(connection, [*asked.values()], _PAST_POLICIES), strict=True):
-        attack = f"{privilege} with row_security off"
-        kind = relation.kind if relation.kind in _CURES else "leaf" if relation.is_partition else "table"
-        kind = kind if relation.has_tenant or kind != "table" else "bare"
-        yield _attempt(relation, attack, "no policy restricts it" if passed else "", _CURES[kind], login)
+    answers = yield from accepted([*asked.values()], _PAST_POLICIES)
+    kind = relation.kind if relation.kind in _CURES else "leaf" if relation.is_partition else "table"
+    cure = _CURES[kind if relation.has_tenant or kind != "table" else "bare"]
+    return [
+        _attempt(
+            relation, f"{privilege} with row_security off", "no policy restricts it" if passed else "", cure, login
+        )
+        for privilege, passed in zip(asked, answers, strict=True)
+    ]
 
 
 def relation_trials(
@@ -75,15 +80,18 @@ def relation_trials(
     granted: frozenset[str],
     access: TableAccess,
     attackers: Attackers,
-) -> Iterator[Attempt]:
+) -> Iterator[Trial]:
     """Act for each tenant, for none, for some that may not be acted for, and for what is no tenant."""
     if not relation.has_tenant or relation.name == GRANTS:
         return
-    yield from _reads(connection, login, relation, granted, attackers)
+    if "SELECT" in granted:
+        yield _reads(login, relation, attackers)
     if relation.is_table:
         for tenant in attackers.granted:
-            yield from _as_tenant(connection, login, relation, access, attackers, tenant)
-        yield from _as_impostors(connection, login, relation, access, attackers)
+            yield _as_tenant(connection, login, relation, access, attackers, tenant)
+        for who, tenant_id in _impostors(attackers):
+            if tenant_id is not None:
+                yield _as_impostor(login, relation, access, who, tenant_id)
 
 
 def without_rows(connection: Connection, relations: Sequence[TenantRelation], attackers: Attackers) -> tuple[str, ...]:
@@ -105,12 +113,8 @@ def without_rows(connection: Connection, relations: Sequence[TenantRelation], at
     )
 
 
-def _reads(
-    connection: Connection, login: str, relation: TenantRelation, granted: frozenset[str], attackers: Attackers
-) -> Iterator[Attempt]:
+def _reads(login: str, relation: TenantRelation, attackers: Attackers) -> Trial:
     """What comes back to each who asks: nothing of another tenant's, and nothing at all to who acts for none."""
-    if "SELECT" not in granted:
-        return
     anything = sql.SQL("SELECT FROM {} LIMIT 1").format(relation.identifier)
     others = "read rows of another tenant", "rows of another tenant came back"
     rows = "read rows", "rows came back"
@@ -121,10 +125,11 @@ def _reads(
     asked += [(f"{login} {who}", tenant_id or "", rows, anything) for who, tenant_id in _impostors(attackers)]
     # A setting that is no UUID must come to nothing: no rows, or an error.
     asked.append((f"{login} with app.tenant_id '%'", "%", rows, anything))
-    answers = tried(connection, [(acting_for(tenant), WITH_INDEXES, query) for _, tenant, _, query in asked])
-    for (who, _, (attack, finding), _), answer in zip(asked, answers, strict=True):
-        found = finding if answer.shows_rows else ""
-        yield _attempt(relation, attack, found, _cure_of(relation), login, who)
+    answers = yield [(acting_for(tenant), WITH_INDEXES, query) for _, tenant, _, query in asked]
+    return [
+        _attempt(relation, attack, finding if answer.shows_rows else "", _cure_of(relation), login, who)
+        for (who, _, (attack, finding), _), answer in zip(asked, answers, strict=True)
+    ]
 
 
 def _as_tenant(
@@ -134,11 +139,21 @@ def _as_tenant(
     access: TableAccess,
     attackers: Attackers,
     tenant: Tenant,
-) -> Iterator[Attempt]:
-    for outcome in trials(connection, access, tenant.tenant_id, attackers.victims_of(tenant.tenant_id)):
-        if outcome.trial != SEE_OTHERS:
-            acting = f"{login} without a tenant" if outcome.trial.endswith(_NOBODY) else f"{login} as {tenant.slug}"
-            yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, acting)
+) -> Trial:
+    acting, nobody = f"{login} as {tenant.slug}", f"{login} without a tenant"
+    found = yield from trials(connection, access, tenant.tenant_id, attackers.victims_of(tenant.tenant_id))
+    return [
+        _attempt(
+            relation,
+            outcome.trial,
+            outcome.hole,
+            _POLICY_CURE,
+            login,
+            nobody if outcome.trial.endswith(_NOBODY) else acting,
+        )
+        for outcome in found
+        if outcome.trial != SEE_OTHERS
+    ]
 
 
 def _impostors(attackers: Attackers) -> Iterator[tuple[str, UUID | None]]:
@@ -148,13 +163,9 @@ def _impostors(attackers: Attackers) -> Iterator[tuple[str, UUID | None]]:
     yield "as a tenant that is not registered", ANY_TENANT
 
 
-def _as_impostors(
-    connection: Connection, login: str, relation: TenantRelation, access: TableAccess, attackers: Attackers
-) -> Iterator[Attempt]:
-    strangers = {tenant_id: who for who, tenant_id in _impostors(attackers) if tenant_id is not None}
-    found = policies_for(connection, access, tuple(strangers), "of a tenant that was not granted")
-    for tenant_id, outcome in found:
-        yield _attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, f"{login} {strangers[tenant_id]}")
+def _as_impostor(login: str, relation: TenantRelation, access: TableAccess, who: str, tenant_id: UUID) -> Trial:
+    found = yield from policies_for(access, tenant_id, "of a tenant that was not granted")
+    return [_attempt(relation, outcome.trial, outcome.hole, _POLICY_CURE, login, f"{login} {who}") for outcome in found]
 
 
 def _rows_of_others(relation: TenantRelation, tenant: Tenant, victim: Tenant | None) -> sql.Composed:
