@@ -77,7 +77,9 @@ class EvidenceBucket(Protocol):
     def preflight(self) -> object:
         """Whether the bucket would keep what is sealed in it, tried with an object."""
 
-    def seal(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> SealedObject:
+    def seal(
+        self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], *, is_new: bool = False
+    ) -> SealedObject:
         """Store a body for the whole retention, or find it stored, and read the version back."""
 
     def fetch(self, key: str, version_id: str | None = None) -> bytes:

@@ -95,7 +95,7 @@ def seal_checkpoint(services: Services, environment: str) -> LogCheckpoint | Non
         return None
     taken = log.checkpoint(environment, sealed, services.clock())
     envelope = signed_envelope(evidence, log.checkpoint_statement(taken))
-    stored = evidence.bucket.seal(checkpoint_object(taken, envelope), envelope, ENVELOPE_TYPE, {})
+    stored = evidence.bucket.seal(checkpoint_object(taken, envelope), envelope, ENVELOPE_TYPE, {}, is_new=True)
     checkpoint = LogCheckpoint(taken.tree_size, taken.root, envelope, stored.key, stored.version_id)
     evidence.log.record_checkpoint(environment, checkpoint)
     return checkpoint

@@ -79,8 +79,8 @@ def _stored(services: Services, report: Report, tenant: str) -> Evidence:
         bucket.seal(public_key_object(report.environment, key), key.pem.encode(), KEY_TYPE, {})
     name = report_object(report.environment, tenant, report.sequence, report.sha256)
     metadata = {"seed-run-id": str(report.seed_run_id), "sequence": str(report.sequence), "verdict": report.verdict}
-    page = bucket.seal(f"{name}.html", report.page, PAGE_TYPE, metadata)
-    envelope = bucket.seal(f"{name}.dsse.json", report.envelope, ENVELOPE_TYPE, metadata)
+    page = bucket.seal(f"{name}.html", report.page, PAGE_TYPE, metadata, is_new=True)
+    envelope = bucket.seal(f"{name}.dsse.json", report.envelope, ENVELOPE_TYPE, metadata, is_new=True)
     sealed = Evidence(
         envelope.bucket, envelope.key, envelope.version_id, page.key, page.version_id, envelope.retain_until
     )

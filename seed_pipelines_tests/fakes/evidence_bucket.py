@@ -27,7 +27,9 @@ class FakeEvidenceBucket:
         self.probes += 1
         return None
 
-    def seal(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> SealedObject:
+    def seal(
+        self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], *, is_new: bool = False
+    ) -> SealedObject:
         self.asked.append(key)
         self._answer()
         if self.objects.setdefault(key, body) != body:

@@ -193,6 +193,11 @@ def replaced(operation: str, old: bytes, new: bytes) -> Fault:
     return _first(None, operation, fault)
 
 
+def both(outer: Fault, inner: Fault) -> Fault:
+    """One fault in the answers of another."""
+    return lambda request, backend: outer(request, lambda sent: inner(sent, backend))
+
+
 def with_header(operation: str, name: str, value: str | None) -> Fault:
     """The answers to an operation have another header; None takes it away."""
 

@@ -1,6 +1,7 @@
 """Evidence in a bucket with versions and Object Lock: probed, sealed, read back, and never deleted."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +29,7 @@ MAX_BYTES: Final = 16 << 20
 IN_FLIGHT: Final = timedelta(hours=1)
 """Far longer than a request takes: a lock is reckoned from before it, and must suffice from when the server stored it."""
 
+_TRUSTED_FOR: Final = timedelta(minutes=5)
 _PROBE_LOCK: Final = timedelta(minutes=1)
 _PROBE_BODY: Final = b"Written to see whether this bucket locks what it is given.\n"
 
@@ -58,19 +60,24 @@ class EvidenceBucket:
         self._endpoint_url = endpoint_url
         self._timeout = timeout
         self._max_clock_skew = max_clock_skew
+        self._server_clock = _ServerClock()
         self._connection: BucketRequests | None = None
 
     def preflight(self) -> BucketFacts:
         """Whether the bucket would keep what is sealed in it, tried with an object that is locked for a minute."""
         return self._asked(self._probed)
 
-    def seal(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> SealedObject:
+    def seal(
+        self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], *, is_new: bool = False
+    ) -> SealedObject:
         """Store a body for the whole retention, or find it stored, and read the version back.
 
+        What `is_new` most likely is not there yet, and is stored before it is asked about, where the server's time is known.
         However often it is asked and wherever it broke off, a version that is good stays the only one. Versions and
         delete markers that others put above it are in `above`.
         """
-        return self._asked(partial(self._sealed, key, body, content_type, dict(metadata)))
+        wanted = Expected(self._bucket, key, body, self._retention)
+        return self._asked(partial(self._sealed, wanted, content_type, dict(metadata), is_new))
 
     def fetch(self, key: str, version_id: str | None = None, *, max_bytes: int = MAX_BYTES) -> bytes:
         """The bytes of a version, of the latest without an id, `max_bytes` of them at most."""
@@ -98,15 +105,21 @@ class EvidenceBucket:
         return self._connection.asked(lambda s3: work(BucketObjects(s3, self._bucket)))
 
     def _sealed(
-        self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], objects: BucketObjects
+        self, wanted: Expected, content_type: str, metadata: Mapping[str, str], is_new: bool, objects: BucketObjects
     ) -> SealedObject:
-        history = objects.history(key)
+        def put(server_date: datetime) -> None:
+            until = self._retention.until(server_date + IN_FLIGHT)
+            objects.put(wanted.key, wanted.body, content_type, metadata, until)
+
+        server_date = self._server_clock.now() if is_new else None
+        if server_date is not None:
+            put(server_date)
+        history = objects.history(wanted.key)
         self._require_time(history.server_date)
         if not history.versions:
-            until = self._retention.until(history.server_date + IN_FLIGHT)
-            objects.put(key, body, content_type, metadata, until)
-            history = objects.history(key)
-        return sealed_version(objects, Expected(self._bucket, key, body, self._retention), history)
+            put(history.server_date)
+            history = objects.history(wanted.key)
+        return sealed_version(objects, wanted, history)
 
     def _probed(self, objects: BucketObjects) -> BucketFacts:
         versioning, server_date = objects.versioning()
@@ -148,10 +161,30 @@ class EvidenceBucket:
                 f"has a clock that says {server_date:%FT%TZ}, {whole} {'ahead of' if skew > timedelta() else 'behind'} ours."
                 f" {self._max_clock_skew} are allowed, as retentions are reckoned by it: set both clocks by NTP."
             )
+        self._server_clock.set(server_date)
         return skew
 
     def _unfit(self, words: str) -> WormUnavailable:
         return WormUnavailable(f"The bucket {self._bucket} {words}", bucket=self._bucket)
+
+
+class _ServerClock:
+    """The time of the server, reckoned from when it was told last, whatever becomes of our own clock."""
+
+    def __init__(self) -> None:
+        self._told: tuple[datetime, float] | None = None
+
+    def set(self, server_date: datetime) -> None:
+        """It was told now, and is near ours."""
+        self._told = server_date, time.monotonic()
+
+    def now(self) -> datetime | None:
+        """The time; None where it was not told within a few minutes."""
+        if self._told is None:
+            return None
+        server_date, then = self._told
+        passed = timedelta(seconds=time.monotonic() - then)
+        return server_date + passed if passed < _TRUSTED_FOR else None
 
 
 def _page(prefix: str, after: Position | None, objects: BucketObjects) -> VersionPage:

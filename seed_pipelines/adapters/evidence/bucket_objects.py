@@ -21,6 +21,7 @@ from seed_pipelines.errors import WormUnavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 _NO_RETENTION: Final = "NoSuchObjectLockConfiguration"
@@ -61,7 +62,7 @@ class VersionPage:
 
 @dataclass(frozen=True)
 class Heading:
-    """What HEAD says of a version."""
+    """What stands above a version, in the answers to HEAD and GET."""
 
     size: int
     checksum: str | None
@@ -149,9 +150,7 @@ class BucketObjects:
         """Size, checksum and lock of a version, by HEAD."""
         answer = self._s3.head_object(Bucket=self._bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED")
         self._require_version(key, version_id, answer)
-        mode, until = answer.get("ObjectLockMode"), answer.get("ObjectLockRetainUntilDate")
-        lock = ObjectLock(mode, until) if mode and until else None
-        return Heading(answer["ContentLength"], answer.get("ChecksumSHA256"), lock)
+        return _heading(answer)
 
     def lock(self, key: str, version_id: str) -> ObjectLock | None:
         """The retention of a version, by GetObjectRetention; None if it has none."""
@@ -172,9 +171,19 @@ class BucketObjects:
         with closing(answer["Body"]) as body:
             if version_id:
                 self._require_version(key, version_id, answer)
-            content: bytes = body.read(max_bytes + 1)
-            if len(content) > max_bytes or body.read(1):  # reading past the end also tells whether it was cut off
-                raise self._unfit(f"holds more than {max_bytes} bytes as {key}. It is none of this program's reports.")
+            return self._read(key, body, max_bytes)
+
+    def content_and_heading(self, key: str, version_id: str, max_bytes: int) -> tuple[bytes, Heading]:
+        """The bytes of a version, which have the checksum that the server keeps, and its heading; as `content` otherwise."""
+        answer = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED")
+        with closing(answer["Body"]) as body:
+            self._require_version(key, version_id, answer)
+            return self._read(key, body, max_bytes), _heading(answer)
+
+    def _read(self, key: str, body: "StreamingBody", max_bytes: int) -> bytes:
+        content: bytes = body.read(max_bytes + 1)
+        if len(content) > max_bytes or body.read(1):  # reading past the end also tells whether it was cut off
+            raise self._unfit(f"holds more than {max_bytes} bytes as {key}. It is none of this program's reports.")
         return content
 
     def _require_version(self, key: str, version_id: str, answer: Mapping[str, Any]) -> None:
@@ -191,6 +200,12 @@ class BucketObjects:
 
     def _unfit(self, words: str) -> WormUnavailable:
         return WormUnavailable(f"The bucket {self._bucket} {words}", bucket=self._bucket)
+
+
+def _heading(answer: Mapping[str, Any]) -> Heading:
+    mode, until = answer.get("ObjectLockMode"), answer.get("ObjectLockRetainUntilDate")
+    lock = ObjectLock(mode, until) if mode and until else None
+    return Heading(answer["ContentLength"], answer.get("ChecksumSHA256"), lock)
 
 
 def _version(entry: Any, *, is_delete_marker: bool = False) -> ObjectVersion:

@@ -96,6 +96,8 @@ class BucketRequests:
             return f"{where} needs credentials, and none were found. Set AWS_SHARED_CREDENTIALS_FILE, or give a role."
         if isinstance(error, failures.ReadTimeoutError | failures.ConnectTimeoutError):
             return f"{where} did not answer within {self._timeout:g} s. See its state and the network between."
+        if isinstance(error, failures.FlexibleChecksumError):
+            return f"{where} gives bytes that are not those of its checksum. It, or the network between, damages them."
         if isinstance(error, failures.SSLError):
             return f"{where} cannot be trusted: its TLS certificate was not accepted. Check SEED_EVIDENCE_ENDPOINT_URL."
         if isinstance(error, failures.ConnectionError):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seed_pipelines.adapters.evidence.bucket_objects import BucketObjects, VersionPage, checksum
+from seed_pipelines.adapters.evidence.bucket_objects import BucketObjects, Heading, VersionPage, checksum
 from seed_pipelines.adapters.evidence.stored_objects import (
     COMPLIANCE,
     NULL_VERSION,
@@ -30,7 +30,7 @@ class Expected:
 
 
 def sealed_version(objects: BucketObjects, expected: Expected, history: VersionPage) -> SealedObject:
-    """Find the sealed version in the history of its key, read back by HEAD, GetObjectRetention and GET.
+    """Find the sealed version in the history of its key, read back by GET and GetObjectRetention.
 
     A version without versioning or with a weaker lock is passed over for a later one. Other bytes before the sealed
     version, and a history without one, are WormUnavailable.
@@ -39,9 +39,9 @@ def sealed_version(objects: BucketObjects, expected: Expected, history: VersionP
     for place, version in enumerate(history.versions):
         if version.is_delete_marker:
             continue
-        _require_bytes(objects, expected, version)
+        heading = _with_right_bytes(objects, expected, version)
         try:
-            lock = _required_lock(objects, expected, version)
+            lock = _required_lock(objects, expected, version, heading)
         except _WeakVersionError as found:
             weak = weak or _unfit(expected, version, str(found))
             continue
@@ -53,11 +53,12 @@ class _WeakVersionError(Exception):
     """The bytes are right, and could be replaced or deleted too early."""
 
 
-def _require_bytes(objects: BucketObjects, expected: Expected, version: ObjectVersion) -> None:
+def _with_right_bytes(objects: BucketObjects, expected: Expected, version: ObjectVersion) -> Heading:
+    """The heading of a version that holds the right bytes."""
     if version.size == len(expected.body):
-        found = objects.content(version.key, version.version_id, version.size)
+        found, heading = objects.content_and_heading(version.key, version.version_id, version.size)
         if hashlib.sha256(found).digest() == hashlib.sha256(expected.body).digest():
-            return
+            return heading
     raise _unfit(
         expected,
         version,
@@ -66,16 +67,17 @@ def _require_bytes(objects: BucketObjects, expected: Expected, version: ObjectVe
     )
 
 
-def _required_lock(objects: BucketObjects, expected: Expected, version: ObjectVersion) -> ObjectLock:
+def _required_lock(objects: BucketObjects, expected: Expected, version: ObjectVersion, heading: Heading) -> ObjectLock:
     if version.version_id == NULL_VERSION:
         raise _WeakVersionError(
             "was stored without versioning, so that the next write replaces it. Enable versioning, see who suspended it,"
             " and have this version removed."
         )
-    heading = objects.heading(version.key, version.version_id)
     if heading.size != version.size or heading.checksum not in (None, checksum(expected.body)):
         raise _unfit(
-            expected, version, "has another size or checksum by HEAD than its bytes have. The server cannot be trusted."
+            expected,
+            version,
+            "has another size or checksum by its headers than its bytes have. The server cannot be trusted.",
         )
     lock = objects.lock(version.key, version.version_id)
     if lock is None or heading.lock is None:

@@ -20,6 +20,7 @@ from seed_pipelines_tests.fakes.s3_exchanges import (
     FaultyServer,
     Request,
     ahead_by,
+    both,
     cut,
     failing,
     failing_after,
@@ -46,7 +47,8 @@ PREFLIGHT: Final = [
     "GetObjectRetention",
     "HeadObject",
 ]
-LOOK_UP: Final = ["ListObjectVersions", "GetObject", "HeadObject", "GetObjectRetention"]
+NO_CHECKSUM: Final = with_header("GetObject", "x-amz-checksum-sha256", None)
+LOOK_UP: Final = ["ListObjectVersions", "GetObject", "GetObjectRetention"]
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +176,8 @@ class TestPreflight:
             (with_header("PutObject", "x-amz-version-id", None), "without a version of its own"),
             (with_header("PutObject", "x-amz-version-id", "null"), "without a version of its own"),
             (failing("PutObject", 412, "PreconditionFailed"), "without a version of its own"),
+            (failing("HeadObject", 403, ""), "s3:GetObjectRetention"),
+            (failing("HeadObject", 404, ""), "this version of it is not there"),
         ],
     )
     def test_a_probe_that_is_not_locked_as_asked_is_noticed(
@@ -242,6 +246,30 @@ class TestSeal:
         assert server.operations == LOOK_UP
         assert len(stored.stored) == 1
 
+    def test_what_is_new_is_stored_before_it_is_asked_about(
+        self, bucket: EvidenceBucket, stored: LockedBucket, server: FaultyServer
+    ) -> None:
+        """By the time that the server has told; it is found where it was stored after all."""
+        seal(bucket)
+        for operations in (["PutObject", *LOOK_UP], ["PutObject", *LOOK_UP]):
+            server.requests.clear()
+            sealed = bucket.seal(f"{KEY}.new", BODY, "application/json", {}, is_new=True)
+            assert (sealed.retain_until, server.operations) == (UNTIL, operations)
+        assert len(stored.stored) == 2
+
+    def test_a_new_object_waits_for_a_time_that_is_near_ours(
+        self, bucket: EvidenceBucket, stored: LockedBucket, server: FaultyServer
+    ) -> None:
+        """One that was not told yet, or was a day off, is no time to reckon a lock from."""
+        server.fault = ahead_by(timedelta(days=1))
+        for _ in range(2):
+            with pytest.raises(WormUnavailable, match="clocks by NTP"):
+                bucket.seal(KEY, BODY, "application/json", {}, is_new=True)
+        assert server.operations == ["ListObjectVersions"] * 2
+        server.fault, server.requests = None, []
+        bucket.seal(KEY, BODY, "application/json", {}, is_new=True)
+        assert server.operations == ["ListObjectVersions", "PutObject", *LOOK_UP]
+
     def test_a_longer_retention_is_kept(self, server: FaultyServer, stored: LockedBucket) -> None:
         """And what was sealed under a shorter one is then not enough; its lock can be lengthened."""
         seal(bucket_at(server, stored))
@@ -263,7 +291,7 @@ class TestSeal:
             failing("GetObject", 500, "InternalError", times=3),
             failing("ListObjectVersions", 502, "BadGateway", times=2),
             silent("GetObjectRetention", times=1),
-            failing("HeadObject", 503, "", times=1),
+            failing("GetObject", 503, "SlowDown", times=1),
         ],
         ids=lambda _: "",
     )
@@ -378,16 +406,18 @@ class TestSeal:
         [
             (without_request_header("PutObject", *LOCK), "no retention that can be read back"),
             (failing("GetObjectRetention", 404, "NoSuchObjectLockConfiguration"), "no retention that can be read back"),
-            (with_header("HeadObject", LOCK[0], None), "no retention that can be read back"),
+            (with_header("GetObject", LOCK[0], None), "no retention that can be read back"),
             (replaced("GetObjectRetention", b"COMPLIANCE", b"GOVERNANCE"), "locked in mode GOVERNANCE"),
-            (with_header("HeadObject", LOCK[0], "GOVERNANCE"), "locked in mode GOVERNANCE"),
+            (with_header("GetObject", LOCK[0], "GOVERNANCE"), "locked in mode GOVERNANCE"),
             (replaced("GetObjectRetention", b"2031", b"2030"), "locked until 2030-12-24T15:17:44Z only"),
-            (with_header("HeadObject", LOCK[1], "2031-12-24T14:17:43Z"), "locked until 2031-12-24T14:17:43Z only"),
-            (with_header("HeadObject", "x-amz-checksum-sha256", "AAAA"), "another size or checksum by HEAD"),
-            (with_header("HeadObject", "Content-Length", "1"), "another size or checksum by HEAD"),
-            (with_header("HeadObject", "x-amz-version-id", "another"), "gave another"),
+            (with_header("GetObject", LOCK[1], "2031-12-24T14:17:43Z"), "locked until 2031-12-24T14:17:43Z only"),
+            (with_header("GetObject", "x-amz-checksum-sha256", "AAAA"), "not those of its checksum"),
+            (with_header("GetObject", "Content-Length", "1"), "not those of its checksum"),
+            (with_header("GetObject", "x-amz-version-id", "another"), "gave another"),
             (with_header("GetObject", "x-amz-version-id", None), "gave null"),
-            (replaced("GetObject", b"in-toto", b"on-toto"), "holds other bytes"),
+            (replaced("GetObject", b"in-toto", b"on-toto"), "not those of its checksum"),
+            (both(NO_CHECKSUM, replaced("GetObject", b"in-toto", b"on-toto")), "holds other bytes"),
+            (both(NO_CHECKSUM, with_header("GetObject", "Content-Length", "1")), "holds other bytes"),
             (replaced("GetObject", b"in-toto", b"in-toto-and-more"), "holds more than 46 bytes"),
             (replaced("ListObjectVersions", b"<Size>46<", b"<Size>45<"), "holds other bytes"),
             (replaced("ListObjectVersions", b"<IsTruncated>false<", b"<IsTruncated>true<"), "without end"),
@@ -396,7 +426,6 @@ class TestSeal:
             (failing("PutObject", 400, "BadDigest"), r"refuses PutObject \(400 BadDigest\): Planted"),
             (failing("PutObject", 403, "AccessDenied"), "s3:PutObject and s3:PutObjectRetention"),
             (failing("GetObject", 403, "AccessDenied"), "s3:GetObjectVersion"),
-            (failing("HeadObject", 403, ""), "s3:GetObjectRetention"),
             (failing("GetObjectRetention", 403, "AccessDenied"), "needs s3:GetObjectRetention"),
             (failing("ListObjectVersions", 403, "AccessDenied"), "s3:ListBucketVersions"),
             (failing("ListObjectVersions", 403, "RequestTimeTooSkewed"), "refuses our clock"),
@@ -404,7 +433,6 @@ class TestSeal:
             (failing("ListObjectVersions", 404, "NoSuchBucket"), "does not exist"),
             (failing("ListObjectVersions", 301, "PermanentRedirect"), "in another region"),
             (failing("GetObject", 404, "NoSuchVersion"), "this version of it is not there"),
-            (failing("HeadObject", 404, ""), "this version of it is not there"),
             (failing("PutObject", 501, "NotImplemented"), "501 NotImplemented"),
         ],
     )

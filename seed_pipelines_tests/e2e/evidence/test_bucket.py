@@ -22,6 +22,7 @@ from seed_pipelines_tests.fakes.s3_exchanges import (
     FaultyServer,
     Request,
     ahead_by,
+    both,
     cut,
     failing,
     failing_after,
@@ -42,6 +43,7 @@ BODY: Final = b'{"payloadType":"application/vnd.in-toto+json"}'
 KEY: Final = "staging/tenant-a/0001 é.dsse.json"
 RETENTION: Final = Retention()
 DAY: Final = timedelta(days=1)
+NO_CHECKSUM: Final = with_header("GetObject", "x-amz-checksum-sha256", None)
 
 
 def now() -> datetime:
@@ -309,11 +311,12 @@ class TestFailingServer:
             (failing("PutObject", 500, "InternalError"), "4 times"),
             (failing("PutObject", 503, "SlowDown"), "SlowDown"),
             (cut("GetObject"), "broke off"),
-            (with_header("HeadObject", "x-amz-checksum-sha256", "AAAA"), "checksum by HEAD"),
-            (with_header("HeadObject", "x-amz-object-lock-mode", "GOVERNANCE"), "mode GOVERNANCE"),
+            (with_header("GetObject", "x-amz-checksum-sha256", "AAAA"), "not those of its checksum"),
+            (with_header("GetObject", "x-amz-object-lock-mode", "GOVERNANCE"), "mode GOVERNANCE"),
             (replaced("GetObjectRetention", b"COMPLIANCE", b"GOVERNANCE"), "mode GOVERNANCE"),
-            (with_header("HeadObject", "x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z"), "2030-01-01"),
-            (replaced("GetObject", b"in-toto", b"on-toto"), "holds other bytes"),
+            (with_header("GetObject", "x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z"), "2030-01-01"),
+            (replaced("GetObject", b"in-toto", b"on-toto"), "not those of its checksum"),
+            (both(NO_CHECKSUM, replaced("GetObject", b"in-toto", b"on-toto")), "holds other bytes"),
             (ahead_by(DAY), "(1 day, 0:00:0|23:59:5). ahead of ours"),
             (ahead_by(-DAY), "(1 day, 0:00:0|23:59:5). behind ours"),
         ],
