@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
+from unittest import mock
 
 import click
 from dagster import DagsterInstance
@@ -13,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from seed_pipelines.domain.manifest import Manifest
+from seed_pipelines.orchestration import steps
 from seed_pipelines.orchestration.instance import dagster_instance
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
+from seed_pipelines.seeding import sealing
 from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.benchmarks.guards import Timed, seed_run
 from seed_pipelines_tests.benchmarks.measurement import machine
@@ -30,6 +33,8 @@ _STAGES: Final = {
     "evidence.bucket.preflight": "preflight: a probe object",
     "evidence.signer.public_keys": "ask for the public keys",
 }
+
+_ALL: Final = "all that ends a run: read what it did, build, sign, seal"
 
 
 class TimedSeeding:
@@ -69,9 +74,11 @@ def evidence(times: int) -> None:
         with dagster_instance() as instance:
             for _ in range(times):
                 seconds: dict[str, float] = {}
-                started = time.perf_counter()
-                seed_run(cast(SeedingFromSettings, TimedSeeding(SeedingFromSettings(Settings()), seconds)), instance)
-                runs.append(time.perf_counter() - started)
+                timed = TimedSeeding(SeedingFromSettings(Settings()), seconds)
+                with mock.patch.object(steps, "finish", Timed(sealing, seconds, "").finish):
+                    started = time.perf_counter()
+                    seed_run(cast(SeedingFromSettings, timed), instance)
+                    runs.append(time.perf_counter() - started)
                 found.append(seconds)
     whole = statistics.median(runs)
     table = Table(
@@ -80,9 +87,8 @@ def evidence(times: int) -> None:
     for name, words in _STAGES.items():
         middle = statistics.median(seconds.get(name, 0.0) for seconds in found)
         table.add_row(words, f"{middle * 1000:.0f}", f"{middle / whole:.1%}")
-    own = ("evidence.reports.compose", "evidence.bucket.seal", "evidence.reports.record_evidence")
-    summed = statistics.median(sum(seconds.get(name, 0.0) for name in own) for seconds in found)
-    table.add_row(f"build, sign and seal (goal: under {GOAL:.0%})", f"{summed * 1000:.0f}", f"{summed / whole:.1%}")
+    summed = statistics.median(seconds[".finish"] for seconds in found)
+    table.add_row(f"{_ALL} (goal: under {GOAL:.0%})", f"{summed * 1000:.0f}", f"{summed / whole:.1%}")
     Console(width=120).print(table)
 
 
