@@ -1,5 +1,6 @@
 """The process that answers: one HTTP server until SIGINT or SIGTERM."""
 
+import gc
 import signal
 from typing import Final
 
@@ -28,4 +29,5 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises a signal that it has obeyed once more, for whoever had a handler before it.
         signal.signal(number, lambda *_: None)
+    gc.freeze()  # what is loaded by now stays: no collection needs to look through it again
     uvicorn.Server(config).run()
