@@ -33,6 +33,9 @@ BEGIN
                 answer := jsonb_build_object('rows', found);
             WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, hit = CONSTRAINT_NAME, said = MESSAGE_TEXT;
+                IF code = '55P03' OR left(code, 2) IN ('08', '53', '57', '58') THEN
+                    RAISE;  -- no lock, or no resources: what the statement would have done is not known
+                END IF;
                 answer := jsonb_build_object('rows', 0, 'code', code, 'constraint', hit, 'message', said);
         END;
         answers := answers || answer;
@@ -56,7 +59,7 @@ class Tried:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it did not fail; raises OperationalError where the server had enough."""
+        """Whether it did not fail; raises OperationalError where it says nothing of who may do what."""
         if isinstance(self.error, psycopg.OperationalError):
             raise self.error
         return self.error is None
@@ -76,7 +79,8 @@ Asking = Generator[Sequence[Statements], list[Tried], T]
 def tried(connection: Connection, asked: Sequence[Statements]) -> list[Tried]:
     """What comes of each, tried from the same state and undone but for what no rollback undoes; the same is tried once.
 
-    Each runs in a subtransaction of a block of PL/pgSQL, which the login needs USAGE of, as PUBLIC has it.
+    Each runs in a subtransaction of a block of PL/pgSQL, which the login needs USAGE of, as PUBLIC has it. OperationalError, at
+    once, where the server goes away, lacks a resource, or gives no lock in time.
     """
     texts = [tuple(statement.as_string(connection) for statement in statements) for statements in asked]
     distinct = tuple(dict.fromkeys(texts))

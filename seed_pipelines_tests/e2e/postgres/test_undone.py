@@ -74,12 +74,14 @@ def test_no_name_ends_the_block(stack: Server) -> None:
 
 
 def test_a_lock_that_is_not_given_is_no_refusal(stack: Server, data: Database) -> None:
-    """Nobody knows what the statement would have done."""
+    """Nobody knows what the statement would have done, and those after it do not wait as well."""
     with stack.superuser() as other, other.transaction(), data.connection() as connection:
         other.execute("LOCK TABLE banking.customer IN ACCESS EXCLUSIVE MODE")
-        (found,) = tried(connection, [asked("SET LOCAL lock_timeout = '50ms'", "SELECT FROM banking.customer")])
+        connection.execute("SAVEPOINT before")
+        slow = asked("SET LOCAL lock_timeout = '50ms'", "SELECT FROM banking.customer")
         with pytest.raises(psycopg.errors.LockNotAvailable, match="lock timeout"):
-            _ = found.shows_rows
+            tried(connection, [slow, asked("SELECT pg_sleep(30)")])
+        connection.execute("ROLLBACK TO SAVEPOINT before")
 
 
 def test_a_statement_that_takes_too_long_ends_them_all(data: Database) -> None:
