@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+from seed_pipelines.adapters.postgres.idempotency import FALLBACK_PREFIX
 from seed_pipelines.adapters.postgres.seed_runs import SeedRun
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.api.answers import as_json
@@ -50,11 +51,18 @@ def _run(run: QueuedRun, tenant: Tenant, begun: SeedRun | None) -> dict[str, Any
         "environment": run.environment,
         "job": run.job,
         "manifest": run.manifest,
-        "idempotency_key": run.idempotency_key,
+        "idempotency_key": run.idempotency_key or _named_key(begun),
         "status": _status(run, begun),
         "created_at": run.created_at.isoformat(),
         "seed_run": None if begun is None else _seed_run(begun),
     }
+
+
+def _named_key(begun: SeedRun | None) -> str | None:
+    """The key that somebody named for a seed run, if somebody did."""
+    if begun is None or begun.idempotency_key.startswith((FALLBACK_PREFIX, f"dagster:{begun.origin}")):
+        return None
+    return begun.idempotency_key
 
 
 def _status(run: QueuedRun, begun: SeedRun | None) -> str:

@@ -1,24 +1,43 @@
 """The process that answers: one HTTP server until SIGINT or SIGTERM."""
 
-import gc
 import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from seed_pipelines.errors import RequestInvalid
+
 _HEADER_BYTES: Final = 16_384
 """Most bytes of a request's line and header fields."""
 _IDLE_SECONDS: Final = 15
 _ENDING_SECONDS: Final = 30
+_WAITING: Final = 2_048
+"""Connections that wait to be taken, as uvicorn has it."""
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that takes connections at an address, until the block ends; RequestInvalid where it cannot."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=_WAITING)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RequestInvalid(
+            f"Nothing can be served at {host}, port {port}: {reason}. Choose another --port."
+        ) from error
+    with listener:
+        yield listener
+
+
+def serve(app: ASGIApp, listener: socket.socket) -> None:
     """Serve an application over plain HTTP; either signal lets requests at work end."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         server_header=False,
         proxy_headers=False,
         http="h11",
@@ -29,5 +48,4 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises a signal that it has obeyed once more, for whoever had a handler before it.
         signal.signal(number, lambda *_: None)
-    gc.freeze()  # what is loaded by now stays: no collection needs to look through it again
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[listener])

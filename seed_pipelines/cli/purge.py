@@ -11,7 +11,7 @@ from rich.table import Table
 
 from seed_pipelines.adapters.postgres.dataset_expiries import DatasetExpiry
 from seed_pipelines.cli import claims
-from seed_pipelines.cli.console import console
+from seed_pipelines.cli.console import confirmed, console
 from seed_pipelines.domain.catalogue import ENVIRONMENTS
 from seed_pipelines.errors import RequestInvalid
 from seed_pipelines.local.environment import use_local_stack
@@ -22,6 +22,8 @@ from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.expiry import ExpiryOutcome, purge_expired, readable_expired
 from seed_pipelines.seeding.purging import LoadedDataset, loaded_dataset, purge
 from seed_pipelines.seeding.services import Services
+
+_QUESTION: Final = "Remove these rows?"
 
 
 @click.command("purge")
@@ -83,7 +85,7 @@ def _purge_one(services: Services, environment: str, tenant_id: UUID, profile: s
         _print(dataset)
     deleted = {}
     if not asking.dry_run:
-        if not asking.yes and not _confirmed():
+        if not asking.yes and not confirmed(_QUESTION):
             click.echo("Nothing was removed.", err=True)
             return
         deleted = dict(purge(services, tenant_id, environment, profile, asking.caller))
@@ -100,7 +102,7 @@ def _purge_expired(services: Services, environment: str, tenant_id: UUID | None,
         _print_expired(environment, datasets)
     outcomes: Sequence[ExpiryOutcome] = ()
     if datasets and not asking.dry_run:
-        if not asking.yes and not _confirmed():
+        if not asking.yes and not confirmed(_QUESTION):
             click.echo("Nothing was removed.", err=True)
             return
         outcomes = purge_expired(services, datasets, asking.caller)
@@ -135,17 +137,6 @@ def _outcome(outcome: ExpiryOutcome) -> dict[str, Any]:
         "removed": dict(outcome.removed),
         "problem": outcome.refusal.problem() if outcome.refusal else None,
     }
-
-
-def _confirmed() -> bool:
-    """Whether the person says yes; RequestInvalid where nobody answers."""
-    try:
-        return click.confirm("Remove these rows?", err=True)
-    except click.Abort:
-        click.echo(err=True)
-        raise RequestInvalid(
-            "Nothing was removed, as nobody answered: give --yes to remove without being asked."
-        ) from None
 
 
 def _print(dataset: LoadedDataset) -> None:

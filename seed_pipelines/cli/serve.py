@@ -24,18 +24,18 @@ def serve_command(host: str, port: int) -> None:
     """
     use_local_stack(subject="service")
     # Dagster takes seconds to import, and a token needs none of it.
-    from seed_pipelines.api.server import serve  # noqa: PLC0415
+    from seed_pipelines.api.server import listening, serve  # noqa: PLC0415
     from seed_pipelines.api.wiring import app_of  # noqa: PLC0415
     from seed_pipelines.orchestration.instance import dagster_instance  # noqa: PLC0415
     from seed_pipelines.orchestration.settings import Settings  # noqa: PLC0415
 
-    with dagster_instance() as instance:
+    with listening(host, port) as listener, dagster_instance() as instance:
         app = app_of(Settings(), instance)
         click.echo(
             f"API:        http://{host}:{port}/api/v1\nReference:  http://{host}:{port}/docs\nEnd it:     Ctrl-C"
         )
         sys.stdout.flush()
-        serve(app, host, port)
+        serve(app, listener)
         click.echo("The API is down.")
 
 

@@ -12,7 +12,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from seed_pipelines.cli.console import console
+from seed_pipelines.cli.console import confirmed, console
 from seed_pipelines.errors import StackUnavailable
 from seed_pipelines.local.environment import DEFAULT_STATE_DIR, Subject, stack_environment
 from seed_pipelines.local.paths import StackPaths, write_private
@@ -93,8 +93,10 @@ def up_command(
 def down_command(state_dir: Path, delete: bool, yes: bool) -> None:
     """End the servers of the local stack. Its data stays for the next `up`."""
     paths = StackPaths.of(state_dir)
-    if delete and not yes and paths.state_dir.exists():
-        click.confirm(f"Remove {paths.state_dir} with all databases, keys and files in it?", abort=True)
+    question = f"Remove {paths.state_dir} with all databases, keys and files in it?"
+    if delete and not yes and paths.state_dir.exists() and not confirmed(question):
+        click.echo("Nothing was removed.", err=True)
+        return
     LocalStack(paths).down(delete=delete)
     click.echo(f"The local stack in {paths.state_dir} is {'removed' if delete else 'down; its data stays'}.")
 
@@ -183,6 +185,7 @@ def _print_next(status: StackStatus) -> None:
     if chosen is not None:
         click.echo(
             f"Seed one of them:        seed_data --tenant-id {chosen.tenant_id} --environment {chosen.environment}"
+            " --override-window 'to try it'"
         )
     click.echo("Open the Dagster UI:     make ui")
     click.echo('Use it from a shell:     eval "$(seed-data env)"')

@@ -194,7 +194,7 @@ def inspect(
     """
     broken = schema_issues(document)
     rules = rule_issues(document, broken, catalogue, generated)
-    return (*broken, *rules, *_hash_issues(document, broken, content_hash))
+    return (*broken, *rules, *_hash_issues(document, broken, content_hash, is_right_else=not (broken or rules)))
 
 
 def read_manifest(document: Mapping[str, Any], catalogue: Catalogue, generated: Collection[Seedable]) -> Manifest:
@@ -231,7 +231,9 @@ def refusal(issues: Collection[Issue]) -> ValidationFailure:
     )
 
 
-def _hash_issues(document: Mapping[str, Any], broken: Collection[Issue], content_hash: str | None) -> tuple[Issue, ...]:
+def _hash_issues(
+    document: Mapping[str, Any], broken: Collection[Issue], content_hash: str | None, *, is_right_else: bool
+) -> tuple[Issue, ...]:
     if any(issue.pointer in ("/integrity", HASH_POINTER) for issue in broken):
         return ()
     try:
@@ -241,5 +243,9 @@ def _hash_issues(document: Mapping[str, Any], broken: Collection[Issue], content
     recorded = document["integrity"]["manifest_hash"]
     if actual == recorded:
         return ()
-    cure = "what `seed-data seal` writes once the other issues are mended" if broken else f"{actual} (`seed-data seal`)"
+    cure = (
+        f"{actual} (`seed-data seal`)"
+        if is_right_else
+        else "what `seed-data seal` writes once the other issues are mended"
+    )
     return (Issue(HASH_POINTER, HASH_MISMATCH, f"it is {recorded}, which seals other content", cure),)

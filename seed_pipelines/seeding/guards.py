@@ -125,7 +125,8 @@ def inside_window(manifest: Manifest, now: datetime, override: str | None) -> No
         opening = window.next_opening(manifest.window, now)
         raise OutsideWindow(
             f"It is {now:%H:%M} UTC; the window is {manifest.window.start_utc:%H:%M} to "
-            f"{manifest.window.end_utc:%H:%M} UTC and opens next at {opening:%Y-%m-%dT%H:%MZ}.",
+            f"{manifest.window.end_utc:%H:%M} UTC and opens next at {opening:%Y-%m-%dT%H:%MZ}."
+            " Before, only a dry run goes on, or who may override it with a reason (`--override-window`).",
             opens_at=opening.isoformat(),
         )
     if not override.strip():

@@ -219,6 +219,20 @@ class TestRead:
         assert api.get(f"{RUNS}/7").status_code == 400
 
 
+class TestNamedKey:
+    @pytest.mark.parametrize(
+        ("key", "shown"),
+        [("nightly-1", "nightly-1"), (f"seed-data:{'0' * 64}", None), ("dagster:RUN", None)],
+        ids=["named", "of the manifest", "of the launch"],
+    )
+    def test_the_key_of_a_run_that_was_not_asked_for_here(self, api: ApiWorld, key: str, shown: str | None) -> None:
+        """What somebody named is shown, and not what stands for nobody's choice."""
+        run_id = created(api).json()["id"]
+        api.runs.runs[run_id] = replace(api.runs.runs[run_id], idempotency_key=None)
+        begun(api, run_id, idempotency_key=key.replace("RUN", run_id))
+        assert api.get(f"{RUNS}/{run_id}").json()["idempotency_key"] == shown
+
+
 class TestList:
     def test_pages_follow_one_another(self, api: ApiWorld) -> None:
         """The newest first, each once, also when a run comes in meanwhile."""

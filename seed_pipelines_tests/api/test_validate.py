@@ -91,6 +91,7 @@ def test_another_manifest_under_the_key_is_a_conflict(api: ApiWorld) -> None:
     api.post()
     answer = api.post(body=changed(example(), "/integrity/manifest_hash", "0" * 64))
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_conflict")
+    assert "manifest_hash" not in answer.json(), "what was compared is no manifest's hash"
 
 
 def test_no_more_than_the_allowance(api: ApiWorld) -> None:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from seed_pipelines.api.server import serve
+from seed_pipelines.api.server import listening, serve
 from seed_pipelines.api.wiring import app_of
 from seed_pipelines.local.environment import use_local_stack
 from seed_pipelines.orchestration.instance import dagster_instance
@@ -48,8 +48,8 @@ class Beside:
 def api_server(port: int) -> None:
     """Serve until SIGTERM."""
     use_local_stack(subject="service")
-    with dagster_instance() as instance:
-        serve(Beside(app_of(Settings(), instance)), "127.0.0.1", port)
+    with listening("127.0.0.1", port) as listener, dagster_instance() as instance:
+        serve(Beside(app_of(Settings(), instance)), listener)
 
 
 if __name__ == "__main__":

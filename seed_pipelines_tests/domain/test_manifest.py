@@ -242,6 +242,13 @@ def test_rows_beyond_the_unique_values_are_refused(entity: str, most: int) -> No
     assert (issue.pointer, issue.allowed) == (f"/volumetry/{entity}/cap", f"at most {most:,} rows")
 
 
+@pytest.mark.parametrize(("place", "value"), [(CAP, 501), ("/metadata/profile", "unknown"), ("/mode", "fast")], ids=str)
+def test_nobody_is_sent_to_seal_what_cannot_be_sealed(place: str, value: object) -> None:
+    """The hash is written once the rest is right, whether the schema, a rule or the catalogue refuses it."""
+    issues = {issue.code: issue for issue in inspect(changed(example(), place, value), CATALOGUE, GENERATED)}
+    assert issues["manifest_hash_mismatch"].allowed == "what `seed-data seal` writes once the other issues are mended"
+
+
 @pytest.mark.parametrize(
     ("document", "error"),
     [

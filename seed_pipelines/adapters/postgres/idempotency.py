@@ -16,6 +16,8 @@ from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress
 Operation = Literal["seed_run", "dry_run", "validate", "seed_run_request", "seed_run_cancel"]
 """The last three are requests over HTTP; a seed run that was asked for so also has the key as its own."""
 
+_OF_MANIFESTS: Final = ("seed_run", "dry_run")
+"""Operations whose content is a manifest, and nothing else."""
 FALLBACK_PREFIX: Final = "seed-data:"
 """Of the key of a run that was given none: it stands for the manifest's hash, and is void once another manifest is seeded."""
 TTL: Final = "24 hours"
@@ -104,6 +106,10 @@ def replay_of(
     ):
         return None
     if found.manifest_hash != claim.manifest_hash:
+        if claim.operation not in _OF_MANIFESTS:
+            raise IdempotencyConflict(
+                f"The key {claim.key!r} was used for another request. Use a new key.", key=claim.key
+            )
         raise IdempotencyConflict(
             f"The key {claim.key!r} was used for manifest {found.manifest_hash[:12]}; this is {claim.manifest_hash[:12]}."
             " Use a new key.",

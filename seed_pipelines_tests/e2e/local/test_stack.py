@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from seed_pipelines.adapters.vault import TransitKeys
 from seed_pipelines.cli.stack import down_command, env_command, status_command
-from seed_pipelines.errors import MaskingKeyChanged, StackUnavailable
+from seed_pipelines.errors import MaskingKeyChanged, RequestInvalid, StackUnavailable
 from seed_pipelines.local.children import Child
 from seed_pipelines.local.environment import stack_environment, use_local_stack
 from seed_pipelines.local.paths import StackPaths
@@ -219,7 +219,10 @@ class TestDown:
         with running_stack(one_tenant) as stack:
             runner = CliRunner()
             refused = runner.invoke(down_command, ["--state-dir", str(stack.state_dir), "--delete"], input="n\n")
-            assert refused.exit_code == 1
+            assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (0, "Nothing was removed.")
+            unasked = runner.invoke(down_command, ["--state-dir", str(stack.state_dir), "--delete"])
+            assert isinstance(unasked.exception, RequestInvalid)
+            assert "--yes" in unasked.exception.detail
             assert stack.stack.status().healthy
             done = runner.invoke(down_command, ["--state-dir", str(stack.state_dir), "--delete"], input="y\n")
             assert done.exit_code == 0, done.output
