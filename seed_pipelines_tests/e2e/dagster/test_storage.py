@@ -76,7 +76,7 @@ def _end(stack: RunningStack, pid: int) -> None:
 def _ask(instance: DagsterInstance) -> None:
     assert instance.get_run_by_id("no-such-run") is None
     assert not instance.has_asset_key(AssetKey("no-such-asset"))
-    assert list(instance.all_instigator_state()) == []
+    assert instance.get_instigator_state("no-such-origin", "no-such-selector") is None
 
 
 def test_runs_events_and_schedules_share_a_connection_that_is_kept(
