@@ -9,6 +9,7 @@ from seed_pipelines.adapters.postgres.seed_runs import SeedRun
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.api.answers import as_json
 from seed_pipelines.orchestration.run_queue import QueuedRun
+from seed_pipelines.orchestration.runs import key_of_launch
 from seed_pipelines.seeding.control_database import ControlDatabase
 
 OVER: Final = ("succeeded", "partial", "failed", "aborted")
@@ -60,7 +61,7 @@ def _run(run: QueuedRun, tenant: Tenant, begun: SeedRun | None) -> dict[str, Any
 
 def _named_key(begun: SeedRun | None) -> str | None:
     """The key that somebody named for a seed run, if somebody did."""
-    if begun is None or begun.idempotency_key.startswith((FALLBACK_PREFIX, f"dagster:{begun.origin}")):
+    if begun is None or begun.idempotency_key.startswith((FALLBACK_PREFIX, key_of_launch(begun.origin))):
         return None
     return begun.idempotency_key
 

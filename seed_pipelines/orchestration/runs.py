@@ -63,6 +63,11 @@ def partition_tags(plan: Plan) -> dict[str, str]:
     }
 
 
+def key_of_launch(origin: str) -> str:
+    """The idempotency key of a launch for which nobody named one: its retries share it, and nothing else does."""
+    return f"dagster:{origin}"
+
+
 def origin_of(run_id: str, tags: Mapping[str, str]) -> str:
     """The seed run a Dagster run belongs to: its backfill's, or its own."""
     return _BACKFILL + tags[BACKFILL_ID_TAG] if BACKFILL_ID_TAG in tags else run_id

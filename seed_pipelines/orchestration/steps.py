@@ -18,6 +18,7 @@ from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import (
     PROBLEM_METADATA,
     is_of_backfill,
+    key_of_launch,
     last_step,
     origin_of,
     selected_shards,
@@ -118,7 +119,7 @@ def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedReques
         tenant=tenant,
         environment=environment,
         read_manifest=manifest,
-        idempotency_key=context.run.tags.get(IDEMPOTENCY_KEY_TAG, f"dagster:{origin}"),
+        idempotency_key=context.run.tags.get(IDEMPOTENCY_KEY_TAG, key_of_launch(origin)),
     )
 
 

@@ -64,7 +64,6 @@ class VersionPage:
 class Heading:
     """What stands above a version, in the answers to HEAD and GET."""
 
-    size: int
     checksum: str | None
     """SHA-256 as the server keeps it, in base64; None if it keeps none."""
     lock: ObjectLock | None
@@ -147,7 +146,7 @@ class BucketObjects:
         return answer.get("VersionId", NULL_VERSION)
 
     def heading(self, key: str, version_id: str) -> Heading:
-        """Size, checksum and lock of a version, by HEAD."""
+        """Checksum and lock of a version, by HEAD."""
         answer = self._s3.head_object(Bucket=self._bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED")
         self._require_version(key, version_id, answer)
         return _heading(answer)
@@ -205,7 +204,7 @@ class BucketObjects:
 def _heading(answer: Mapping[str, Any]) -> Heading:
     mode, until = answer.get("ObjectLockMode"), answer.get("ObjectLockRetainUntilDate")
     lock = ObjectLock(mode, until) if mode and until else None
-    return Heading(answer["ContentLength"], answer.get("ChecksumSHA256"), lock)
+    return Heading(answer.get("ChecksumSHA256"), lock)
 
 
 def _version(entry: Any, *, is_delete_marker: bool = False) -> ObjectVersion:

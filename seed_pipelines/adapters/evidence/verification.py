@@ -73,11 +73,11 @@ def _required_lock(objects: BucketObjects, expected: Expected, version: ObjectVe
             "was stored without versioning, so that the next write replaces it. Enable versioning, see who suspended it,"
             " and have this version removed."
         )
-    if heading.size != version.size or heading.checksum not in (None, checksum(expected.body)):
+    if heading.checksum not in (None, checksum(expected.body)):
         raise _unfit(
             expected,
             version,
-            "has another size or checksum by its headers than its bytes have. The server cannot be trusted.",
+            "has another checksum by its headers than its bytes have. The server cannot be trusted.",
         )
     lock = objects.lock(version.key, version.version_id)
     if lock is None or heading.lock is None:

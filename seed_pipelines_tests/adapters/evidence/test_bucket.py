@@ -1,6 +1,8 @@
 """Sealing in a bucket that a test answers for, whatever goes wrong."""
 
+import base64
 import hashlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,6 +49,10 @@ PREFLIGHT: Final = [
     "GetObjectRetention",
     "HeadObject",
 ]
+ANOTHER_CHECKSUM: Final = with_header("GetObject", "x-amz-checksum-sha256", "AAAA")
+RIGHT_CRC: Final = with_header(
+    "GetObject", "x-amz-checksum-crc32", base64.b64encode(zlib.crc32(BODY).to_bytes(4, "big")).decode()
+)
 NO_CHECKSUM: Final = with_header("GetObject", "x-amz-checksum-sha256", None)
 LOOK_UP: Final = ["ListObjectVersions", "GetObject", "GetObjectRetention"]
 
@@ -251,10 +257,10 @@ class TestSeal:
     ) -> None:
         """By the time that the server has told; it is found where it was stored after all."""
         seal(bucket)
-        for operations in (["PutObject", *LOOK_UP], ["PutObject", *LOOK_UP]):
+        for _ in range(2):
             server.requests.clear()
             sealed = bucket.seal(f"{KEY}.new", BODY, "application/json", {}, is_new=True)
-            assert (sealed.retain_until, server.operations) == (UNTIL, operations)
+            assert (sealed.retain_until, server.operations) == (UNTIL, ["PutObject", *LOOK_UP])
         assert len(stored.stored) == 2
 
     def test_a_new_object_waits_for_a_time_that_is_near_ours(
@@ -412,6 +418,7 @@ class TestSeal:
             (replaced("GetObjectRetention", b"2031", b"2030"), "locked until 2030-12-24T15:17:44Z only"),
             (with_header("GetObject", LOCK[1], "2031-12-24T14:17:43Z"), "locked until 2031-12-24T14:17:43Z only"),
             (with_header("GetObject", "x-amz-checksum-sha256", "AAAA"), "not those of its checksum"),
+            (both(ANOTHER_CHECKSUM, RIGHT_CRC), "another checksum by its headers"),
             (with_header("GetObject", "Content-Length", "1"), "not those of its checksum"),
             (with_header("GetObject", "x-amz-version-id", "another"), "gave another"),
             (with_header("GetObject", "x-amz-version-id", None), "gave null"),
