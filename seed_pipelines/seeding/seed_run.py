@@ -2,13 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from seed_pipelines.adapters.postgres.idempotency import FALLBACK_PREFIX, Claim, Operation, Replay
-from seed_pipelines.adapters.postgres.leases import Lease
+from seed_pipelines.adapters.postgres.leases import Lease, Terms
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, Status
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.domain.entities import ENTITIES
@@ -36,13 +38,15 @@ from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.services import Services
 from seed_pipelines.seeding.target_database import RowFiles
 from seed_pipelines.seeding.tracing import tell_end, tell_refusal
-from seed_pipelines.seeding.turn import IMPATIENT, Patience, acquire_in_turn
+from seed_pipelines.seeding.turn import IMPATIENT, RUNS_PER_ENVIRONMENT, Patience, acquire_in_turn, place_in_queue
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 _HEARTBEATS_PER_TTL = 4
+_RECORDING_SECONDS: Final = 3
+"""How long the end of a run is tried to be recorded: connections that were cut come back sooner than a server that is away."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Session(RunRecord):
 class Admission:
     """A request that passed every guard but the queue and the lease."""
 
+    known: SeedRun | None
+    """The seed run that its origin opened before."""
     claim: Claim
     tenant: Tenant
     plan: Plan
@@ -110,7 +116,7 @@ def admit(services: Services, request: SeedRequest, *, rehearsal: bool = False) 
         can_seal(services, request.environment)
         services.telemetry.check()
     target.verify_columns(plan.entities)
-    return Admission(claim, tenant, plan, masker, override)
+    return Admission(known, claim, tenant, plan, masker, override)
 
 
 def enter(services: Services, request: SeedRequest) -> Session:
@@ -152,15 +158,34 @@ def ask(services: Services, request: SeedRequest, patience: Patience = IMPATIENT
         claimed_roles=request.claimed_roles,
         window_override_reason=admission.window_override_reason,
     )
-    run = control.open_run(wanted)
-    try:
-        lease = control.join(run) or acquire_in_turn(services, run, admission.claim, patience)
-    except SeedError as refusal:
-        control.finish_run(run.seed_run_id, "failed", refusal.problem())
-        raise
-    control.fence_run(run, lease)
+    run, lease = _joined(control, admission.known, wanted) or _in_turn(services, wanted, admission.claim, patience)
+    if run.fencing_token != lease.token:
+        control.fence_run(run, lease)
     fenced = replace(run, fencing_token=lease.token)
     return Session(services, tenant, admission.plan, fenced, admission.masker, lease)
+
+
+def _joined(control: ControlDatabase, known: SeedRun | None, wanted: NewSeedRun) -> tuple[SeedRun, Lease] | None:
+    """The seed run that goes on under the lease it holds; None if it is a new one, begins anew or has lost its lease."""
+    if known is None or known.status not in ("running", "sealing"):
+        return None
+    run = control.open_run(wanted)
+    lease = control.join(run)
+    return None if lease is None else (run, lease)
+
+
+def _in_turn(services: Services, wanted: NewSeedRun, claim: Claim, patience: Patience) -> tuple[SeedRun, Lease]:
+    """The seed run, opened in the queue, and the lease, once it is its turn."""
+    control = services.control
+    with place_in_queue(control, wanted, patience) as entry:
+        run = control.open_run(wanted)
+        try:
+            terms = Terms(RUNS_PER_ENVIRONMENT, entry, claim)
+            return run, control.join(run) or acquire_in_turn(services, run, terms, patience)
+        except SeedError as refusal:
+            problem = refusal.problem()
+            _record(run.origin, lambda: control.finish_run(run.seed_run_id, "failed", problem))
+            raise
 
 
 def _admission(services: Services, request: SeedRequest, patience: Patience) -> Admission | Replay:
@@ -189,8 +214,8 @@ def held(session: Session) -> Iterator[Session]:
 
 def abandon(session: Session, error: BaseException, *, keep_lease: bool = False) -> None:
     """Record that the seed run ended by `error`, and give the lease back unless others of the seed run go on."""
-    with _recording(session.run.origin):
-        _end(session.services.control, session.run, error, keep_lease=keep_lease)
+    control, run = session.services.control, session.run
+    _record(run.origin, lambda: _end(control, run, error, keep_lease=keep_lease))
     tell_end(session.services, session.run, session.tenant.slug, error)
 
 
@@ -201,16 +226,22 @@ def give_up(
 
     What it got to is read from the database; nothing happens if it opened no seed run.
     """
-    control, run = services.control, None
-    with _recording(request.origin):
-        if not isinstance(error, DatabaseUnavailable | TenantUnknown):
-            tenant = control.tenant(request.tenant)
-            run = control.find_run(request.origin, tenant.tenant_id, request.environment, profile)
-        if run is not None:
-            _end(control, run, error, keep_lease=keep_lease)
-            tell_end(services, run, tenant.slug, error)
-    if run is None:
+
+    def end() -> tuple[SeedRun, Tenant] | None:
+        if isinstance(error, TenantUnknown):
+            return None
+        tenant = services.control.tenant(request.tenant)
+        run = services.control.find_run(request.origin, tenant.tenant_id, request.environment, profile)
+        if run is None:
+            return None
+        _end(services.control, run, error, keep_lease=keep_lease)
+        return run, tenant
+
+    if (ended := _record(request.origin, end)) is None:
         tell_refusal(services, request.environment, error)
+    else:
+        run, tenant = ended
+        tell_end(services, run, tenant.slug, error)
 
 
 def _end(control: ControlDatabase, run: SeedRun, error: BaseException, *, keep_lease: bool) -> None:
@@ -224,13 +255,22 @@ def _end(control: ControlDatabase, run: SeedRun, error: BaseException, *, keep_l
         control.release_run(run)
 
 
-@contextmanager
-def _recording(origin: str) -> Iterator[None]:
-    """A lease that was lost, or a database that is away, needs no more than a line in the log."""
+def _record(origin: str, end: Callable[[], T]) -> T | None:
+    """What recording the end of a run gives; it is tried again where its connection is cut.
+
+    None, and a line in the log, where the lease was lost or the database is away: whoever comes next ends the run.
+    """
+    again = Retrying(
+        retry=retry_if_exception_type(DatabaseUnavailable),
+        stop=stop_after_delay(_RECORDING_SECONDS),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
     try:
-        yield
+        return again(end)
     except (DatabaseUnavailable, LeaseLost) as beyond:
         logger.warning("The end of the seed run of %s could not be recorded: %s", origin, beyond.detail)
+        return None
 
 
 def _claim(
@@ -258,9 +298,8 @@ def _beat(session: Session, stop: threading.Event, interval: float) -> None:
         except DatabaseUnavailable as error:
             logger.warning("Heartbeat of seed run %s missed: %s", session.run.seed_run_id, error.detail)
         except LeaseLost as error:
-            with _recording(session.run.origin):
-                if _is_running(session):
-                    logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
+            if _record(session.run.origin, lambda: _is_running(session)):
+                logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
             return
 
 

@@ -1,13 +1,14 @@
 """Waiting for one's turn: a place in the queue of the environment, until the lease and a slot are had."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.leases import Lease, Terms
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun
+from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun
 from seed_pipelines.errors import ConcurrencyCap, LeaseHeld, QueuePending, SeedError
+from seed_pipelines.seeding.control_database import ControlDatabase
 from seed_pipelines.seeding.services import Services
 
 RUNS_PER_ENVIRONMENT: Final = 2
@@ -36,25 +37,34 @@ IMPATIENT: Final = Patience()
 """Asks once."""
 
 
-def acquire_in_turn(services: Services, run: SeedRun, claim: Claim, patience: Patience) -> Lease:
-    """The lease, a slot and the key of a seed run, once it is its turn.
+@contextmanager
+def place_in_queue(control: ControlDatabase, wanted: NewSeedRun, patience: Patience) -> Iterator[int]:
+    """A place in the queue of the environment, given up on leaving; the id of its entry.
+
+    It is taken before the seed run is opened: one that has neither a token nor a place in the queue is dead.
+    """
+    entry_id = control.enter_queue(wanted.tenant_id, wanted.environment, wanted.origin)
+    try:
+        patience.entered(entry_id)
+        yield entry_id
+    finally:
+        control.leave_queue(entry_id)
+
+
+def acquire_in_turn(services: Services, run: SeedRun, terms: Terms, patience: Patience) -> Lease:
+    """The lease of a seed run with all of its terms, once it is the turn of its queue entry.
 
     Raises LeaseHeld, ConcurrencyCap or QueuePending where nobody waits, QueueExpired after five minutes,
     IdempotencyConflict and IdempotencyInProgress.
     """
     control = services.control
-    entry_id = control.enter_queue(run.tenant_id, run.environment, run.origin)
-    try:
-        patience.entered(entry_id)
-        terms = Terms(RUNS_PER_ENVIRONMENT, entry_id, claim)
-        while True:
-            control.stay_in_queue(entry_id)
-            try:
-                return control.acquire(
-                    run.tenant_id, run.environment, run.seed_run_id, run.origin, services.holder_finished, terms
-                )
-            except (LeaseHeld, ConcurrencyCap, QueuePending) as refusal:
-                if not patience.waits(refusal):
-                    raise
-    finally:
-        control.leave_queue(entry_id)
+    while True:
+        if terms.entry is not None:
+            control.stay_in_queue(terms.entry)
+        try:
+            return control.acquire(
+                run.tenant_id, run.environment, run.seed_run_id, run.origin, services.holder_finished, terms
+            )
+        except (LeaseHeld, ConcurrencyCap, QueuePending) as refusal:
+            if not patience.waits(refusal):
+                raise

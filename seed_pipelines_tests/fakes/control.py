@@ -202,7 +202,9 @@ class FakeControl:
         if run.status == "aborted" and (run.problem or {}).get("code") == LeaseLost.code:
             raise LeaseLost("Taken over.", token=run.fencing_token)
         if run.status in ("partial", "failed", "aborted"):
-            run = replace(run, status="running", ended_at=None, problem=None, attempt=run.attempt + 1)
+            run = replace(
+                run, status="running", ended_at=None, problem=None, fencing_token=None, attempt=run.attempt + 1
+            )
         self.runs[run.seed_run_id] = run
         self._interrupt("open_run")
         return self.runs[run.seed_run_id]

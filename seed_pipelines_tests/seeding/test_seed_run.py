@@ -24,7 +24,8 @@ from seed_pipelines.errors import (
 )
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
-from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
+from seed_pipelines.seeding.seed_run import Session, abandon, ask, enter, give_up, held, unanswered
+from seed_pipelines.seeding.turn import Patience
 from seed_pipelines_tests.worlds import OTHER_TENANT, TENANT, World, manifest
 
 NOON = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
@@ -280,6 +281,37 @@ def test_abandoning_without_a_database_is_logged_and_raises_nothing(
     world.control.away = True
     abandon(session, DatabaseUnavailable("Gone."))
     assert "could not be recorded" in caplog.text
+
+
+def test_the_end_of_a_run_is_recorded_once_its_connection_is_back(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = enter(world.services, world.request())
+    cuts = iter((True, True, False))
+    finish_run = world.control.finish_run
+
+    def cut_twice(*arguments: Any) -> None:
+        if next(cuts):
+            raise DatabaseUnavailable("Cut.")
+        finish_run(*arguments)
+
+    monkeypatch.setattr(world.control, "finish_run", cut_twice)
+    give_up(world.services, world.request(), "default", DatabaseUnavailable("Cut."))
+    assert world.control.runs[session.run.seed_run_id].status == "failed"
+    assert world.control.leases == {}
+    assert "could not be recorded" not in caplog.text
+
+
+def test_a_run_has_its_place_in_the_queue_before_it_is_opened(world: World) -> None:
+    """So that one without a place and without a token is dead for certain; it keeps the place until its refusal is recorded."""
+    opened: list[int] = []
+    session = unanswered(
+        ask(world.services, world.request(), Patience(entered=lambda _: opened.append(len(world.control.runs)))),
+        world.request(),
+    )
+    assert opened == [0]
+    assert world.control.queue == []
+    assert session.run.status == "running"
 
 
 @pytest.mark.parametrize("moment", ["open_run", "acquire", "fence_run"])

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import AsyncClientCursor, pq
 from psycopg.rows import TupleRow
 
-from seed_pipelines.adapters.postgres.database import location, meaning, unavailable
+from seed_pipelines.adapters.postgres.database import location, meaning, unavailable, within
 from seed_pipelines.errors import SeedError
 
 AsyncConnection = psycopg.AsyncConnection[TupleRow]
@@ -30,12 +30,11 @@ class AsyncDatabase:
     """Where to connect, and as what; belongs to one event loop, and keeps connections until `close`."""
 
     def __init__(self, url: str, *, application_name: str = "seed_pipelines", connect_timeout: int = 10) -> None:
-        """`url` is a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
+        """`url` is a libpq URI or connection string, whose `connect_timeout` comes first; DatabaseUnavailable."""
         self.location = location(url)
         """User, host, port and database, for messages."""
-        self._url = url
+        self._url = within(url, connect_timeout)
         self._application_name = application_name
-        self._connect_timeout = connect_timeout
         self._idle: list[AsyncConnection] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
 
@@ -101,7 +100,6 @@ class AsyncDatabase:
         return await psycopg.AsyncConnection.connect(
             self._url,
             autocommit=True,
-            connect_timeout=self._connect_timeout,
             application_name=self._application_name,
             cursor_factory=AsyncClientCursor,
         )

@@ -6,11 +6,11 @@ Settings are local to their transaction and nothing is prepared in the session, 
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from seed_pipelines.errors import DatabaseUnavailable, Forbidden, SeedError, TargetMismatch
@@ -46,12 +46,11 @@ class Database:
     """Where to connect, and as what; holds no connection but within `kept`."""
 
     def __init__(self, url: str, *, application_name: str = "seed_pipelines", connect_timeout: int = 10) -> None:
-        """`url` is a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
+        """`url` is a libpq URI or connection string, whose `connect_timeout` comes first; DatabaseUnavailable."""
         self.location = location(url)
         """User, host, port and database, for messages."""
-        self._url = url
+        self._url = within(url, connect_timeout)
         self._application_name = application_name
-        self._connect_timeout = connect_timeout
         self._idle: list[Connection] = []
         self._keepers = 0
         self._lock = threading.Lock()
@@ -64,7 +63,6 @@ class Database:
         try:
             return psycopg.connect(
                 self._url,
-                connect_timeout=self._connect_timeout,
                 application_name=self._application_name,
                 prepare_threshold=None,
             )
@@ -184,15 +182,24 @@ def _interruption(error: BaseException) -> BaseException | None:
 
 def location(url: str) -> str:
     """`user@host:port/database` of a libpq URI or connection string; DatabaseUnavailable if it cannot be read."""
+    parts = _parts(url)
+    user = f"{parts['user']}@" if parts.get("user") else ""
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"{user}{parts.get('host') or 'localhost'}{port}/{parts.get('dbname') or ''}"
+
+
+def within(url: str, seconds: int) -> str:
+    """A libpq URI or connection string that gives up connecting after some seconds, unless it says itself when."""
+    return url if "connect_timeout" in _parts(url) else make_conninfo(url, connect_timeout=seconds)
+
+
+def _parts(url: str) -> dict[str, Any]:
     try:
-        parts = conninfo_to_dict(url)
+        return conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise DatabaseUnavailable(
             "The database URL cannot be read; it is not shown as it may hold a password."
         ) from None
-    user = f"{parts['user']}@" if parts.get("user") else ""
-    port = f":{parts['port']}" if parts.get("port") else ""
-    return f"{user}{parts.get('host') or 'localhost'}{port}/{parts.get('dbname') or ''}"
 
 
 def set_tenant(connection: Connection, tenant_id: UUID | None) -> None:

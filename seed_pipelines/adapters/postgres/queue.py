@@ -6,6 +6,8 @@ An entry lives until whoever made it takes it away, until its time is up, or unt
 from typing import Final
 from uuid import UUID
 
+from psycopg import sql
+
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.errors import QueueExpired, QueuePending
 
@@ -13,7 +15,10 @@ TTL_SECONDS: Final = 300
 UNSEEN_SECONDS: Final = 15
 """An entry that was not asked for so long belongs to a process that is no more."""
 
-_AHEAD: Final = """
+_LIVING: Final = sql.SQL(
+    "expires_at > clock_timestamp() AND seen_at > clock_timestamp() - make_interval(secs => {})"
+).format(sql.Literal(UNSEEN_SECONDS))
+_AHEAD: Final = sql.SQL("""
 SELECT count(*), count(*) FILTER (WHERE tenant_id = %(tenant)s), count(*) FILTER (
     WHERE NOT EXISTS (
         SELECT FROM seed.lease
@@ -22,18 +27,17 @@ SELECT count(*), count(*) FILTER (WHERE tenant_id = %(tenant)s), count(*) FILTER
     )
 )
 FROM seed.queue_entry AS ahead
-WHERE entry_id < %(entry)s AND environment = %(environment)s AND expires_at > clock_timestamp()
-    AND seen_at > clock_timestamp() - make_interval(secs => %(unseen)s)
-"""
+WHERE entry_id < %(entry)s AND environment = %(environment)s AND {}
+""").format(_LIVING)
 """Entries before one: all, those of its tenant, and those that wait for nothing but a slot."""
-_DROP_DEAD: Final = """
+_DROP_DEAD: Final = sql.SQL("""
 DELETE FROM seed.queue_entry WHERE (tenant_id, entry_id) IN (
     SELECT tenant_id, entry_id FROM seed.queue_entry
     WHERE environment = %(environment)s AND entry_id <> %(entry)s
-        AND (expires_at <= clock_timestamp() OR seen_at <= clock_timestamp() - make_interval(secs => %(unseen)s))
+        AND NOT ({})
     FOR UPDATE SKIP LOCKED
 )
-"""
+""").format(_LIVING)
 
 
 class Queue:
@@ -76,6 +80,14 @@ class Queue:
             leave_queue(connection, entry_id)
 
 
+def is_queued(run: str) -> sql.Composed:
+    """The condition that a seed run, by its name in a statement, has a living entry."""
+    return sql.SQL(
+        "EXISTS (SELECT FROM seed.queue_entry AS entry WHERE entry.tenant_id = {run}.tenant_id"
+        " AND entry.environment = {run}.environment AND entry.origin = {run}.origin AND {living})"
+    ).format(run=sql.Identifier(run), living=_LIVING)
+
+
 def leave_queue(connection: Connection, entry_id: int) -> None:
     """Take an entry away in a transaction of its caller's."""
     connection.execute("DELETE FROM seed.queue_entry WHERE entry_id = %s", [entry_id])
@@ -87,7 +99,7 @@ def await_turn(connection: Connection, entry_id: int, environment: str, tenant_i
     Earlier entries whose tenant is being seeded hold nobody up: they wait for a lease, not for a slot. Dead entries are
     taken away by whoever's turn it is.
     """
-    wanted = {"tenant": tenant_id, "entry": entry_id, "environment": environment, "unseen": UNSEEN_SECONDS}
+    wanted = {"tenant": tenant_id, "entry": entry_id, "environment": environment}
     found = connection.execute(_AHEAD, wanted).fetchone()
     ahead, of_tenant, ready = found or (0, 0, 0)
     if of_tenant or ready >= free_slots:
@@ -96,4 +108,4 @@ def await_turn(connection: Connection, entry_id: int, environment: str, tenant_i
             queue_entry=entry_id,
             ahead=ahead,
         )
-    connection.execute(_DROP_DEAD.encode(), wanted)
+    connection.execute(_DROP_DEAD, wanted)

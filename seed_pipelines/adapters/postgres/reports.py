@@ -13,9 +13,10 @@ from psycopg.types.json import Jsonb
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.idempotency import free_key, store_answer
 from seed_pipelines.adapters.postgres.leases import Lease, hold_token, release_run
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun, end, find_all
+from seed_pipelines.adapters.postgres.queue import is_queued
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun, died_in_queue, end, find_all
 from seed_pipelines.domain.evidence.chain import START, ChainHead
-from seed_pipelines.errors import LeaseLost
+from seed_pipelines.errors import LeaseLost, SeedError
 
 Verdict = Literal["succeeded", "partial", "failed", "aborted"]
 
@@ -23,9 +24,10 @@ REPORT_LOCK: Final = 0x5EED_0004
 """Advisory lock under which reports get their numbers."""
 
 _IDENTITY: Final = sql.SQL("tenant_id = %s AND seed_run_id = %s AND attempt = %s")
-_STILL_LEASED: Final = (
-    "EXISTS (SELECT FROM seed.lease WHERE lease.seed_run_id = run.seed_run_id AND lease.expires_at > clock_timestamp())"
-)
+_IS_HEARD_OF: Final = sql.SQL(
+    "(EXISTS (SELECT FROM seed.lease WHERE lease.seed_run_id = run.seed_run_id AND lease.expires_at > clock_timestamp())"
+    " OR {})"
+).format(is_queued("run"))
 
 
 @dataclass(frozen=True)
@@ -239,10 +241,8 @@ class ReportStore:
             return find_all(connection, condition, [environment])
 
     def silent(self, environment: str) -> tuple[SeedRun, ...]:
-        """Running seed runs that held a lease which is gone or has expired."""
-        condition = sql.SQL(
-            "environment = %s AND status = 'running' AND fencing_token IS NOT NULL AND NOT " + _STILL_LEASED
-        )
+        """Running seed runs that have no lease, or one that expired, and no place in the queue."""
+        condition = sql.SQL("environment = %s AND status = 'running' AND NOT {}").format(_IS_HEARD_OF)
         with self._control.connection() as connection:
             return find_all(connection, condition, [environment])
 
@@ -251,15 +251,22 @@ class ReportStore:
 
         Its writers are waited for, and can write nothing afterwards.
         """
-        lost = LeaseLost("Its process stopped keeping the lease alive; what it had not committed was rolled back.")
+        silence: SeedError = LeaseLost(
+            "Its process stopped keeping the lease alive; what it had not committed was rolled back."
+        )
+        if run.fencing_token is None:
+            silence = died_in_queue()
         with self._control.connection() as connection:
             connection.execute(
                 "DELETE FROM seed.lease WHERE tenant_id = %s AND environment = %s AND seed_run_id = %s"
                 " AND expires_at <= clock_timestamp()",
                 [run.tenant_id, run.environment, run.seed_run_id],
             )
-            heard = connection.execute("SELECT FROM seed.lease WHERE seed_run_id = %s", [run.seed_run_id]).rowcount
-            ended = not heard and end(connection, run.seed_run_id, "aborted", lost.problem())
+            heard = connection.execute(
+                sql.SQL("SELECT FROM seed.seed_run AS run WHERE seed_run_id = %s AND {}").format(_IS_HEARD_OF),
+                [run.seed_run_id],
+            ).rowcount
+            ended = not heard and end(connection, run.seed_run_id, "aborted", silence.problem())
             if ended:
                 free_key(connection, run.seed_run_id)
             return ended

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.idempotency import free_key
 from seed_pipelines.adapters.postgres.leases import Lease, hold_token
-from seed_pipelines.adapters.postgres.queue import UNSEEN_SECONDS
+from seed_pipelines.adapters.postgres.queue import is_queued
 from seed_pipelines.errors import Interrupted, LeaseLost, ManifestHashMismatch
 
 Status = Literal["running", "sealing", "succeeded", "partial", "failed", "aborted"]
@@ -59,7 +59,7 @@ class SeedRun:
     claimed_roles: tuple[str, ...]
     window_override_reason: str | None
     fencing_token: int | None
-    """The newest token it held."""
+    """The newest token that this attempt held."""
     started_at: datetime
     ended_at: datetime | None
     problem: Mapping[str, Any] | None
@@ -96,7 +96,8 @@ class SeedRunStore:
                 " %(idempotency_key)s, %(requested_by)s, %(claimed_roles)s, %(window_override_reason)s, %(manifest)s,"
                 " session_user::text)"
                 " ON CONFLICT ON CONSTRAINT seed_run_origin_key"
-                " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL, attempt = seed_run.attempt + 1"
+                " DO UPDATE SET status = 'running', ended_at = NULL, problem = NULL, fencing_token = NULL,"
+                " attempt = seed_run.attempt + 1"
                 " WHERE seed_run.manifest_hash = excluded.manifest_hash"
                 " AND seed_run.status IN ('partial', 'failed', 'aborted')"
                 " AND NOT (seed_run.status = 'aborted' AND seed_run.problem->>'code' = %(fenced_out)s)",
@@ -138,34 +139,35 @@ class SeedRunStore:
     def fence(self, run: SeedRun, lease: Lease) -> None:
         """Record the fencing token that a running seed run holds; LeaseLost if it is gone.
 
-        Those it took over from end as aborted, lease_lost; those that died before they had a token as aborted, interrupted.
+        Those it took over from end as aborted, lease_lost; those that died in the queue as aborted, interrupted.
         """
         token = lease.token
         lost = LeaseLost(f"{run.origin} took over with token {token}.", token=token)
-        died = Interrupted("The run was not heard of any more before it held the lease.")
         with self._control.connection() as connection:
             hold_token(connection, lease)
             connection.execute(
                 "UPDATE seed.seed_run SET fencing_token = %s WHERE seed_run_id = %s AND status = 'running'",
                 [token, run.seed_run_id],
             )
+            if connection.execute(
+                "SELECT FROM seed.seed_run WHERE seed_run_id = %s AND status = 'aborted'", [run.seed_run_id]
+            ).rowcount:
+                raise LeaseLost(
+                    f"{run.origin} stood still in the queue, counted as dead and was ended: start a new run.",
+                    token=token,
+                )
             connection.execute(
                 "UPDATE seed.seed_run SET status = 'aborted', problem = %s, ended_at = clock_timestamp()"
                 " WHERE status = 'running' AND tenant_id = %s AND environment = %s AND fencing_token < %s",
                 [Jsonb(lost.problem()), run.tenant_id, run.environment, token],
             )
             connection.execute(
-                "UPDATE seed.seed_run AS dead SET status = 'aborted', problem = %(problem)s, ended_at = clock_timestamp()"
-                " WHERE status = 'running' AND tenant_id = %(tenant)s AND environment = %(environment)s"
-                " AND fencing_token IS NULL AND started_at < clock_timestamp() - make_interval(secs => %(unseen)s)"
-                " AND NOT EXISTS (SELECT FROM seed.queue_entry AS entry WHERE entry.tenant_id = dead.tenant_id"
-                " AND entry.environment = dead.environment AND entry.origin = dead.origin)",
-                {
-                    "problem": Jsonb(died.problem()),
-                    "tenant": run.tenant_id,
-                    "environment": run.environment,
-                    "unseen": UNSEEN_SECONDS,
-                },
+                sql.SQL(
+                    "UPDATE seed.seed_run AS dead SET status = 'aborted', problem = %(problem)s,"
+                    " ended_at = clock_timestamp() WHERE status = 'running' AND tenant_id = %(tenant)s"
+                    " AND environment = %(environment)s AND fencing_token IS NULL AND NOT {}"
+                ).format(is_queued("dead")),
+                {"problem": Jsonb(died_in_queue().problem()), "tenant": run.tenant_id, "environment": run.environment},
             )
 
     def finish(self, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None = None) -> bool:
@@ -174,6 +176,11 @@ class SeedRunStore:
             ended = end(connection, seed_run_id, status, problem)
             free_key(connection, seed_run_id)
             return ended
+
+
+def died_in_queue() -> Interrupted:
+    """What ended a seed run that has neither a token nor a living place in the queue."""
+    return Interrupted("The run was not heard of any more before it held the lease.")
 
 
 def end(connection: Connection, seed_run_id: UUID, status: Status, problem: Mapping[str, Any] | None) -> bool:
@@ -186,7 +193,7 @@ def end(connection: Connection, seed_run_id: UUID, status: Status, problem: Mapp
     return ended.rowcount == 1
 
 
-def find_all(connection: Connection, condition: sql.SQL, parameters: Sequence[object]) -> tuple[SeedRun, ...]:
+def find_all(connection: Connection, condition: sql.Composable, parameters: Sequence[object]) -> tuple[SeedRun, ...]:
     """The seed runs that meet a condition, in the order in which they began."""
     query = sql.SQL("SELECT {} FROM seed.seed_run AS run WHERE {} ORDER BY started_at")
     with connection.cursor(row_factory=class_row(SeedRun)) as cursor:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.database import Database, within
 from seed_pipelines.errors import DatabaseUnavailable
 
 MARK = "hunter2"
@@ -30,3 +31,17 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="seed_dev") as caught:
         Database(f"host={tmp_path} user=app password={MARK} dbname=seed_dev").ping()
     assert MARK not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "seconds"),
+    [
+        ("postgresql://app:p%20w@db:6432/seed_dev", "10"),
+        ("host=db dbname=seed_dev", "10"),
+        ("postgresql://app@db/seed_dev?connect_timeout=120", "120"),
+    ],
+)
+def test_connecting_takes_as_long_as_the_url_says(url: str, seconds: str) -> None:
+    """Ten seconds if it says nothing; all else of the URL stays."""
+    parts = conninfo_to_dict(url)
+    assert conninfo_to_dict(within(url, 10)) == parts | {"connect_timeout": seconds}

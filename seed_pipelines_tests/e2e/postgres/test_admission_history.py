@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Terms
+from seed_pipelines.adapters.postgres.queue import TTL_SECONDS
 from seed_pipelines.errors import (
     ConcurrencyCap,
     IdempotencyConflict,
@@ -34,7 +35,7 @@ from seed_pipelines_tests.e2e.postgres.conftest import (
 from seed_pipelines_tests.e2e.postgres.lease_history import LeaseEvent, events, recorded, violations
 from seed_pipelines_tests.e2e.postgres.test_admission import HASH, OTHER_HASH, SLOTS, claim_of, opened
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 TENANTS = (TENANT_A, TENANT_B, UNGRANTED)
 SEED = 20_251_124
@@ -63,7 +64,7 @@ def run_once(control: Database, number: int, effects: "Counter[str]", lock: thre
             return "repeated"
         lease = Retrying(
             retry=retry_if_exception_type((LeaseHeld, ConcurrencyCap, QueuePending)),
-            stop=stop_after_delay(60),
+            stop=stop_after_delay(TTL_SECONDS),
             wait=wait_random(0, 0.05),
             reraise=True,
             before=lambda _: state.stay_in_queue(entry),

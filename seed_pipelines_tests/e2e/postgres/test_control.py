@@ -11,7 +11,7 @@ from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import LeaseStore
 from seed_pipelines.adapters.postgres.migrations import current_revision, migrate
 from seed_pipelines.adapters.postgres.queue import Queue
-from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore
+from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun, SeedRunStore, died_in_queue
 from seed_pipelines.adapters.postgres.tenants import Tenant, TenantDirectory, grant_role, register_tenant
 from seed_pipelines.errors import (
     DatabaseUnavailable,
@@ -185,8 +185,8 @@ def test_a_seed_run_ends_once_and_may_be_entered_again(control: Database) -> Non
 def test_a_run_that_was_taken_over_is_aborted(control: Database) -> None:
     """Whoever takes the lease records the end of the run that lost it."""
     runs, leases = SeedRunStore(control), LeaseStore(control, ttl_seconds=60)
-    first, second = opened(runs, "run-1"), opened(runs, "run-2")
-    for run in (first, second):
+    for origin in ("run-1", "run-2"):
+        run = opened(runs, origin)
         lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, run.origin, lambda _: True)
         runs.fence(run, lease)
     over = runs.find("run-1", TENANT_A.tenant_id, ENVIRONMENT, "default")
@@ -226,21 +226,51 @@ def test_a_run_that_another_fenced_out_is_not_opened_again(control: Database) ->
 
 
 def test_a_run_that_died_before_it_held_a_token_ends_with_the_next_lease(stack: Server, control: Database) -> None:
-    """One that waits in the queue, and one that was opened just now, go on."""
-    runs, leases = SeedRunStore(control), LeaseStore(control, ttl_seconds=60)
-    dead, waiting = opened(runs, "dead"), opened(runs, "waiting")
-    Queue(control).enter(TENANT_A.tenant_id, ENVIRONMENT, waiting.origin)
+    """One that waits in the queue goes on; one whose place nobody asked for any more does not."""
+    runs, leases, queue = SeedRunStore(control), LeaseStore(control, ttl_seconds=60), Queue(control)
+    for origin in ("silent", "waiting"):
+        queue.enter(TENANT_A.tenant_id, ENVIRONMENT, origin)
+    opened(runs, "dead"), opened(runs, "silent"), opened(runs, "waiting")
     with stack.superuser() as connection:
-        connection.execute("UPDATE seed.seed_run SET started_at = started_at - interval '16 seconds'")
-    new, next_one = opened(runs, "new"), opened(runs, "next")
+        connection.execute(
+            "UPDATE seed.queue_entry SET seen_at = seen_at - interval '16 seconds' WHERE origin = 'silent'"
+        )
+    next_one = opened(runs, "next")
     lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, next_one.seed_run_id, next_one.origin, lambda _: False)
     runs.fence(next_one, lease)
     with stack.superuser() as connection:
-        found = connection.execute("SELECT origin, status FROM seed.seed_run").fetchall()
+        found = connection.execute("SELECT origin, status, problem->>'code' FROM seed.seed_run").fetchall()
     assert set(found) == {
-        (dead.origin, "aborted"),
-        (waiting.origin, "running"),
-        (new.origin, "running"),
-        (next_one.origin, "running"),
+        ("dead", "aborted", "interrupted"),
+        ("silent", "aborted", "interrupted"),
+        ("waiting", "running", None),
+        ("next", "running", None),
     }
-    assert opened(runs, "dead").status == "running"
+
+
+def test_a_run_that_begins_anew_is_not_ended_for_the_token_of_its_last_attempt(control: Database) -> None:
+    """It waits in the queue while another gets the lease."""
+    runs, leases = SeedRunStore(control), LeaseStore(control, ttl_seconds=60)
+    again = opened(runs, "again")
+    lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, again.seed_run_id, again.origin, lambda _: False)
+    runs.fence(again, lease)
+    runs.finish(again.seed_run_id, "failed")
+    leases.release(lease)
+    Queue(control).enter(TENANT_A.tenant_id, ENVIRONMENT, again.origin)
+    assert opened(runs, "again") == replace(again, attempt=2)
+    other = opened(runs, "other")
+    lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, other.seed_run_id, other.origin, lambda _: False)
+    runs.fence(other, lease)
+    found = runs.find("again", TENANT_A.tenant_id, ENVIRONMENT, "default")
+    assert found is not None
+    assert (found.status, found.fencing_token) == ("running", None)
+
+
+def test_a_run_that_was_ended_while_it_stood_still_in_the_queue_gets_no_token(control: Database) -> None:
+    """It says so, rather than work in vain."""
+    runs, leases = SeedRunStore(control), LeaseStore(control, ttl_seconds=60)
+    run = opened(runs, "run-1")
+    runs.finish(run.seed_run_id, "aborted", died_in_queue().problem())
+    lease = leases.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, run.origin, lambda _: False)
+    with pytest.raises(LeaseLost, match="stood still in the queue"):
+        runs.fence(run, lease)

@@ -202,6 +202,24 @@ def test_a_silent_run_is_ended_and_can_write_nothing_more(
     assert [found.seed_run_id for found in reports.unreported(ENVIRONMENT)] == [run.seed_run_id]
 
 
+def test_a_run_that_died_in_the_queue_is_silent_and_has_nothing_to_report(
+    state: PostgresControl, control: Database, reports: ReportStore
+) -> None:
+    """One that waits there is neither."""
+    entry = state.enter_queue(TENANT_A.tenant_id, ENVIRONMENT, "waiting")
+    waiting, dead = (opened(SeedRunStore(control), origin) for origin in ("waiting", "dead"))
+    assert [found.origin for found in reports.silent(ENVIRONMENT)] == ["dead"]
+    assert not reports.end_silent(waiting)
+    assert reports.end_silent(dead)
+    ended = SeedRunStore(control).find("dead", TENANT_A.tenant_id, ENVIRONMENT, "default")
+    assert ended is not None
+    assert ended.problem is not None
+    assert (ended.status, ended.problem["code"]) == ("aborted", "interrupted")
+    assert reports.unreported(ENVIRONMENT) == ()
+    state.leave_queue(entry)
+    assert [found.origin for found in reports.silent(ENVIRONMENT)] == ["waiting"]
+
+
 def test_a_run_that_ended_in_vain_begins_anew_with_the_next_attempt(
     state: PostgresControl, control: Database, reports: ReportStore
 ) -> None:

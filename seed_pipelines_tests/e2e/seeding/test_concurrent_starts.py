@@ -46,9 +46,10 @@ ONCE_AND_REFUSED: Final = {"idempotency_in_progress", "queue_pending", "lease_he
 
 @pytest.fixture
 def deployed(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> Staging:
-    """Staging whose variables this process has too."""
+    """Staging whose variables this process has too; a hundred threads of it connect at once, and may be slow."""
     for name, value in staging.variables.items():
-        monkeypatch.setenv(name, value)
+        patient = name.endswith("DATABASE_URL")
+        monkeypatch.setenv(name, f"{value}{'&' if '?' in value else '?'}connect_timeout=120" if patient else value)
     return staging
 
 
