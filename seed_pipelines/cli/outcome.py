@@ -89,6 +89,8 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
             "report", f"number {answer['report']['sequence']} of the tenant, sealed in the bucket for evidence"
         )
         facts.add_row("sealed as", answer["report"]["object_key"])
+        place = f"{answer['seed_run_id']} --environment {answer['environment']}"
+        facts.add_row("verify by", f"seed-data verify {place} --rows")
     console.print(facts)
     made, title = _MADE[answer["outcome"]]
     rows = Table("entity", "rows planned", made, "digest", title=title, title_justify="left")

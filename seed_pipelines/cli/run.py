@@ -1,44 +1,15 @@
 """`seed_data`: seed one manifest, with the flags and exit codes of the source document."""
 
-import hashlib
 import json
-from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any, NoReturn
-from uuid import UUID, uuid4
 
 import click
-from dagster import DagsterInstance
 
-from seed_pipelines.adapters.postgres.idempotency import Replay
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun
-from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.cli import claims
 from seed_pipelines.cli.console import console
-from seed_pipelines.cli.outcome import RunOutcome, StepTime, print_outcome, step_times
-from seed_pipelines.cli.queue_display import QueueDisplay
 from seed_pipelines.domain.catalogue import ENVIRONMENTS, MODES
-from seed_pipelines.domain.entities import ENTITIES
-from seed_pipelines.domain.evidence.page import report_page
-from seed_pipelines.domain.evidence.report import report_bytes
-from seed_pipelines.domain.manifest import Manifest, read_manifest
-from seed_pipelines.domain.manifest_baseline import minimal_baseline
-from seed_pipelines.errors import DatabaseUnavailable, Interrupted, SeedError
-from seed_pipelines.local.environment import use_local_stack
-from seed_pipelines.orchestration.instance import dagster_instance, storage_translated
-from seed_pipelines.orchestration.launch import launch
-from seed_pipelines.orchestration.manifest_jobs import ManifestJob
-from seed_pipelines.orchestration.resources import SeedingFromSettings
-from seed_pipelines.orchestration.settings import Settings
-from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
-from seed_pipelines.seeding.authorization import Caller, authorize
-from seed_pipelines.seeding.budget import expenses
-from seed_pipelines.seeding.outbox import seal_checkpoint, seal_ended
-from seed_pipelines.seeding.rehearsal import ask_to_rehearse
-from seed_pipelines.seeding.rehearsal_report import rehearsal_report
-from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.seed_run import Session, ask, give_up, held
-from seed_pipelines.seeding.services import Services
+from seed_pipelines.errors import Interrupted, SeedError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,7 +54,11 @@ def seed_data(**options: Any) -> None:
     or over budget; 6 row level security, tenant or role; 130 interrupted. The reason is on stderr as Problem Details.
     """
     try:
-        outcome = _seed(**options)
+        # Dagster takes seconds to import, and who asks for help or misspells an option needs none of it.
+        from seed_pipelines.cli.commanded_run import seed  # noqa: PLC0415
+        from seed_pipelines.cli.outcome import print_outcome  # noqa: PLC0415
+
+        outcome = seed(**options)
     except SeedError as error:
         _refuse(error, as_json=options["as_json"])
     except KeyboardInterrupt:
@@ -107,174 +82,3 @@ def _refuse(error: SeedError, *, as_json: bool) -> NoReturn:
         click.echo(json.dumps(outcome, indent=2, default=str))
     click.echo(json.dumps(problem, indent=2, default=str), err=True)
     raise SystemExit(error.exit_code)
-
-
-def _seed(
-    tenant_id: UUID,
-    environment: str,
-    manifest_path: Path | None,
-    mode: str | None,
-    roles: tuple[str, ...],
-    requested_by: str,
-    override_window: str | None,
-    idempotency_key: str | None,
-    dry_run: bool,
-    output: Path | None,
-    wait: bool,
-    as_json: bool,
-) -> RunOutcome:
-    use_local_stack()
-    settings = Settings()
-    instance = dagster_instance()
-    seeding = SeedingFromSettings(settings)
-    services = seeding.services(environment, instance)
-    run_id = str(uuid4())
-    caller = Caller(run_id, requested_by, roles)
-    source = _ManifestSource(settings, services, tenant_id, environment, caller, manifest_path)
-    request = SeedRequest(
-        origin=run_id,
-        tenant=tenant_id,
-        environment=environment,
-        read_manifest=source,
-        mode=mode,
-        requested_by=requested_by,
-        claimed_roles=roles,
-        window_override=override_window,
-        idempotency_key=idempotency_key,
-    )
-    with services.connections_kept():
-        if dry_run:
-            return _rehearsed(services, request, output or settings.state_dir / "dry-run")
-        try:
-            return _run(seeding, instance, services, request, source, QueueDisplay(announces=not as_json, waits=wait))
-        except BaseException as error:
-            if source.profile is not None:
-                give_up(services, request, source.profile, error)
-            raise
-
-
-def _run(
-    seeding: SeedingFromSettings,
-    instance: DagsterInstance,
-    services: Services,
-    request: SeedRequest,
-    source: "_ManifestSource",
-    display: QueueDisplay,
-) -> RunOutcome:
-    started = datetime.now(UTC)
-    session = ask(services, request, display.patience)
-    if isinstance(session, Replay):
-        return RunOutcome(session.response, repeated_from=session.answered_at)
-    if display.announces:
-        _announce(session.run)
-    with held(session):
-        job = ManifestJob(session.manifest, session.plan, source.path)
-        with storage_translated():
-            problem = launch(job, seeding, instance, session.run.origin)
-        if problem is not None:
-            session.finish("aborted" if problem["code"] == Interrupted.code else "failed", problem)
-        _prove(services, session.run)
-        seconds = (datetime.now(UTC) - started).total_seconds()
-        steps = _step_times(session, instance, session.run.origin)
-        return RunOutcome(stored_text(session, problem), steps, seconds, expenses(session).warning)
-
-
-def _prove(services: Services, run: SeedRun) -> None:
-    """Seal what the run itself does not, for who has no sensor; it is sealed later where that fails.
-
-    That is the report of a run that did not succeed, and the head of the log.
-    """
-    try:
-        attempt = seal_ended(services, run)
-        if services.evidence.seal_by == "run":
-            seal_checkpoint(services, run.environment)
-    except SeedError as error:
-        refusal: str | None = error.detail
-    else:
-        refusal = attempt.problem["detail"] if attempt is not None and attempt.problem is not None else None
-    if refusal is not None:
-        click.echo(f"warning: not all is sealed yet; the sensor seal_reports goes on trying. {refusal}", err=True)
-
-
-def _step_times(session: Session, instance: DagsterInstance, run_id: str) -> list[StepTime]:
-    """The steps of a run; none, with a warning, where Dagster's storage went away after it: its outcome is known."""
-    try:
-        with storage_translated():
-            return step_times(session, instance, run_id)
-    except DatabaseUnavailable as away:
-        click.echo(f"warning: the times of the steps are not shown: {away.detail}", err=True)
-        return []
-
-
-class _ManifestSource:
-    """Finds the manifest of a command: the file named, the tenant's own in its folder, or a minimal baseline."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        services: Services,
-        tenant_id: UUID,
-        environment: str,
-        caller: Caller,
-        named: Path | None,
-    ) -> None:
-        self._settings, self._services, self._tenant_id = settings, services, tenant_id
-        self._environment, self._caller, self._named = environment, caller, named
-        self.path: Path | None = None
-        self.profile: str | None = None
-        """The manifest's, once it was read."""
-
-    def __call__(self) -> Manifest:
-        manifest = self._read()
-        self.profile = manifest.metadata.profile
-        return manifest
-
-    def _read(self) -> Manifest:
-        tenant = self._services.control.tenant(self._tenant_id)
-        default = self._settings.manifests_dir / self._environment / f"{tenant.slug}.yaml"
-        path = self._named or default
-        if path.exists():
-            self.path = path
-            return SeedingFromSettings(self._settings).read_manifest(path)
-        return self._baseline(tenant, path)
-
-    def _baseline(self, tenant: Tenant, missing: Path) -> Manifest:
-        authorize(self._services.control, tenant, self._environment, "read", self._caller)
-        loaded = self._services.target.checkpoints(self._tenant_id, self._environment)
-        midnight = datetime.combine(datetime.now(UTC).date(), time(), UTC)
-        reference = next((c.reference_datetime for c in loaded if c.profile == "default"), midnight)
-        salt_version = next((c.salt_version for c in loaded), "v1")
-        click.echo(
-            f"warning: {missing} does not exist; running a minimal baseline made in memory, with reference_datetime "
-            f"{reference:%Y-%m-%dT%H:%M:%SZ}. Point --manifest-path at a versioned manifest.",
-            err=True,
-        )
-        catalogue = self._settings.catalogue
-        document = minimal_baseline(
-            tenant.slug,
-            self._environment,
-            reference_datetime=reference,
-            catalogue=catalogue,
-            salt_version=salt_version,
-        )
-        return read_manifest(document, catalogue, ENTITIES)
-
-
-def _rehearsed(services: Services, request: SeedRequest, directory: Path) -> RunOutcome:
-    began = services.clock()
-    rehearsal = ask_to_rehearse(services, request, str(directory))
-    if isinstance(rehearsal, Replay):
-        return RunOutcome(rehearsal.response, repeated_from=rehearsal.answered_at)
-    report = rehearsal_report(services, request, rehearsal, began, services.clock())
-    written, data = directory / "report.json", report_bytes(report)
-    written.write_bytes(data)
-    written.with_suffix(".html").write_bytes(report_page(report, hashlib.sha256(data).hexdigest(), written.name))
-    text = as_text(rehearsal_answer(rehearsal, str(directory)))
-    if request.idempotency_key is not None:
-        services.control.record_answer(rehearsal.claim, UUID(request.origin), text)
-    return RunOutcome(text)
-
-
-def _announce(run: SeedRun) -> None:
-    click.echo(f"manifest_hash={run.manifest_hash}\nidempotency_key={run.idempotency_key}")
-    click.echo(f"seed_run_id={run.seed_run_id}\ndagster_run_id={run.origin}")

@@ -18,6 +18,7 @@ _TAKEN: Final = TAKE_WHERE.format(
 )
 _ASK: Final = f"""
 BEGIN;
+SET LOCAL synchronous_commit = off;
 WITH known AS MATERIALIZED (SELECT tenant_id, slug FROM seed.tenant WHERE tenant_id = %(tenant_id)s),
 taken AS ({_TAKEN})
 SELECT known.slug, taken.admitted, taken.debt, ({IS_SERVICE}), ARRAY(
@@ -26,6 +27,7 @@ SELECT known.slug, taken.admitted, taken.debt, ({IS_SERVICE}), ARRAY(
 ) FROM known LEFT JOIN taken ON true;
 COMMIT
 """  # noqa: S608  # put together of constants
+"""Does not wait for the disk: a server that crashes right after it may give the request back to the allowance."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 _IDENTITY: Final = "tenant_id uuid, environment text, operation text, key text"
 _ASKED: Final = f"jsonb_to_recordset(%(asked)s::jsonb) AS asked (position int, name text, {_IDENTITY})"
 _TOGETHER: Final = f"""
-BEGIN; {BEGIN_SETTINGS}; {ADD_ALL}; COMMIT;
 BEGIN; {BEGIN_SETTINGS};
 SELECT position FROM {_ASKED} WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0));
 SELECT asked.position, {FOUND} FROM {_ASKED}
@@ -57,30 +56,34 @@ def begin_alone(claim: Claim, permission: AccessDecision, patience: str) -> Stat
     return _ALONE, {**parameters, "name": _lock_name(claim), "patience": patience}
 
 
-def begin_together(asked: Sequence[tuple[Claim, AccessDecision]]) -> Statement:
-    """Records the permissions, and begins a transaction that holds the keys which nobody else has.
+def begin_together(claims: Sequence[Claim]) -> Statement:
+    """Begins a transaction that holds the keys which nobody else has.
 
     The last two results are the positions of those, and position and columns of FOUND for each key that stands for
     something.
     """
-    keys = [
-        {"position": position, "name": _lock_name(claim), **vars(claim)} for position, (claim, _) in enumerate(asked)
-    ]
-    decisions = [decision_parameters(permission) for _, permission in asked]
-    return _TOGETHER, {"decisions": _json(decisions), "asked": _json(keys), "ttl": TTL}
+    keys = [{"position": position, "name": _lock_name(claim), **vars(claim)} for position, claim in enumerate(claims)]
+    return _TOGETHER, {"asked": _json(keys), "ttl": TTL}
 
 
-def store(answers: Sequence[tuple[Claim, UUID, str]]) -> Statement:
-    """Stores the answers, if there are any, and ends the transaction; no two of them are under one key.
+def store(answers: Sequence[tuple[Claim, UUID, str]], permissions: Sequence[AccessDecision] = ()) -> Statement:
+    """Stores the answers and records the permissions, if there are any, and ends the transaction.
 
-    Once in a while what is too old is removed as well.
+    No two answers are under one key. Once in a while what is too old is removed as well.
     """
-    if not answers:
-        return "COMMIT", {}
-    claim, drawn, _ = answers[0]
-    rows = ({**vars(one), "seed_run_id": origin, "response": response} for one, origin, response in answers)
-    statements = [_STORE, _CLEAR, "COMMIT"] if drawn.int % _CLEARED_ONCE_IN == 0 else [_STORE, "COMMIT"]
-    return ";".join(statements), {**claim_parameters(claim), "answers": _json(rows)}
+    statements: list[str] = []
+    parameters: dict[str, Any] = {}
+    if permissions:
+        statements.append(ADD_ALL)
+        parameters["decisions"] = _json(decision_parameters(permission) for permission in permissions)
+    if answers:
+        claim, drawn, _ = answers[0]
+        rows = ({**vars(one), "seed_run_id": origin, "response": response} for one, origin, response in answers)
+        statements.append(_STORE)
+        parameters |= {**claim_parameters(claim), "answers": _json(rows)}
+        if drawn.int % _CLEARED_ONCE_IN == 0:
+            statements.append(_CLEAR)
+    return ";".join([*statements, "COMMIT"]), parameters
 
 
 def _lock_name(claim: Claim) -> str:

@@ -65,7 +65,10 @@ class RequestAnswers:
             ) from error
 
     async def at_once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], str]) -> Given:
-        """What `once` gives, where the answer is worked out in no time: requests that come together share two exchanges."""
+        """What `once` gives, where the answer is worked out in no time: requests that come together share two exchanges.
+
+        `permission` is recorded together with the answer, in one transaction.
+        """
         outcome = await self._shared.ask(_Asked(claim, permission, answer))
         if isinstance(outcome, Exception):
             raise outcome
@@ -78,12 +81,12 @@ class RequestAnswers:
         return await self.once(claim, permission, later)
 
     async def _together(self, asked: "Sequence[_Asked]") -> "Sequence[_Outcome]":
-        begin = begin_together([(one.claim, one.permission) for one in asked])
+        begin = begin_together([one.claim for one in asked])
         async with self._exchanges.exchange(*begin) as (connection, (*_, free, found)):
             ours = {position for (position,) in free}
             turn = _Turn({tuple(asked[position].claim.identity): row for position, *row in found})
             outcomes = [turn.outcome(one) if position in ours else None for position, one in enumerate(asked)]
-            await sent(connection, *store(turn.answers))
+            await sent(connection, *store(turn.answers, [asked[position].permission for position in ours]))
         return outcomes
 
     def reserved(self, claim: Claim) -> UUID:

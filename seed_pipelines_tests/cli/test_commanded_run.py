@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from seed_pipelines.cli.run import _step_times
+from seed_pipelines.cli.commanded_run import _step_times
 from seed_pipelines.seeding.seed_run import enter
 from seed_pipelines_tests.worlds import World
 
