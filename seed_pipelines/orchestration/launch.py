@@ -15,8 +15,11 @@ from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import partition_tags, problem_of
 
 _REPOSITORY_TAG: Final = ".dagster/repository"
-_STORAGE_AWAY: Final = {"OperationalError", "InterfaceError", "DagsterPostgresException"}
-"""What Dagster's storage raises in a step when its server goes away; our own databases are translated where they are used."""
+_STORAGE_AWAY: Final = {"OperationalError", "InterfaceError", "DatabaseError", "DagsterPostgresException"}
+"""What Dagster's storage raises in a step when its server goes away; our own databases are translated where they are used.
+
+psycopg2 has a DatabaseError that is of no other kind where a connection ends in the middle of a statement.
+"""
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

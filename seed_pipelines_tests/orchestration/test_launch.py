@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
+import pytest
 from dagster import DagsterInstance
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry, Spending
 from seed_pipelines.adapters.postgres.leases import Lease
@@ -21,7 +22,9 @@ class _Failing(FakeControl):
     error: type[Exception] = OperationalError
 
     def charge(self, lease: Lease, entry: BudgetEntry) -> Spending:
-        raise OperationalError("INSERT", {}, Exception("gone")) if self.error is OperationalError else self.error("odd")
+        if issubclass(self.error, DBAPIError):
+            raise self.error("INSERT", {}, Exception("gone"))
+        raise self.error("odd")
 
 
 def problem_after(world: World, error: type[Exception]) -> str:
@@ -34,9 +37,12 @@ def problem_after(world: World, error: type[Exception]) -> str:
     return str(problem["code"])
 
 
-def test_storage_that_goes_away_in_a_step_is_a_database_that_is_unavailable(world: World) -> None:
+@pytest.mark.parametrize("error", [OperationalError, DatabaseError])
+def test_storage_that_goes_away_in_a_step_is_a_database_that_is_unavailable(
+    world: World, error: type[Exception]
+) -> None:
     """Dagster writes its events in the midst of steps; whoever runs it again gets on."""
-    assert problem_after(world, OperationalError) == "database_unavailable"
+    assert problem_after(world, error) == "database_unavailable"
 
 
 def test_an_error_that_nobody_knows_stays_one(world: World) -> None:
