@@ -25,11 +25,12 @@ from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
 from seed_pipelines.seeding.authorization import Caller
 from seed_pipelines.seeding.budget import expenses
+from seed_pipelines.seeding.ending import give_up
 from seed_pipelines.seeding.outbox import seal_checkpoint, seal_ended
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse
 from seed_pipelines.seeding.rehearsal_report import rehearsal_report
 from seed_pipelines.seeding.request import SeedRequest
-from seed_pipelines.seeding.seed_run import Session, ask, give_up, held
+from seed_pipelines.seeding.seed_run import Session, ask, held
 from seed_pipelines.seeding.services import Services
 
 

@@ -26,9 +26,10 @@ from seed_pipelines.orchestration.runs import (
 )
 from seed_pipelines.orchestration.schedules import stamp
 from seed_pipelines.seeding.budget import charge_keys
+from seed_pipelines.seeding.ending import abandon, give_up
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.sealing import SealedReport, finish
-from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up, held
+from seed_pipelines.seeding.seed_run import Session, enter, held
 from seed_pipelines.seeding.services import Services
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext

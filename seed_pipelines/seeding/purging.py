@@ -1,5 +1,6 @@
 """Remove a loaded dataset: its rows, its checkpoints and its Parquet files, under the lease."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +12,10 @@ from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.ids import dataset_tag, end_of_dataset, lowest_id
 from seed_pipelines.errors import TenantMismatch
 from seed_pipelines.seeding.authorization import Caller, authorize
+from seed_pipelines.seeding.heartbeat import kept_alive
 from seed_pipelines.seeding.services import Services
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ def remove(
 
         services.control.forget_answers(tenant_id, environment, removal.profile)
         ids = (lowest_id(tag, 0), end_of_dataset(tag))
-        return services.target.purge(lease, removal, ids, ENTITIES, remove_files)
+        with kept_alive(services, lease, lambda lost: logger.warning("The removal %s: %s", origin, lost.detail)):
+            return services.target.purge(lease, removal, ids, ENTITIES, remove_files)
     finally:
         services.control.release(lease)
 

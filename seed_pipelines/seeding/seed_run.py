@@ -1,13 +1,10 @@
 """Entering and leaving a seed run: the guards in their order, then the lease, then the work under a heartbeat."""
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
-
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from typing import Any, TypeVar
 
 from seed_pipelines.adapters.postgres.idempotency import FALLBACK_PREFIX, Claim, Operation, Replay
 from seed_pipelines.adapters.postgres.leases import Lease, Terms
@@ -23,30 +20,26 @@ from seed_pipelines.errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
     IdempotencyInProgress,
-    Interrupted,
     LeaseLost,
     SeedError,
-    TenantUnknown,
 )
 from seed_pipelines.seeding import guards
 from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.control_database import ControlDatabase
+from seed_pipelines.seeding.ending import recorded
 from seed_pipelines.seeding.fenced_files import FencedFiles
+from seed_pipelines.seeding.heartbeat import kept_alive
 from seed_pipelines.seeding.readiness import can_seal
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.run_record import RunRecord
 from seed_pipelines.seeding.services import Services
 from seed_pipelines.seeding.target_database import RowFiles
-from seed_pipelines.seeding.tracing import tell_end, tell_refusal
+from seed_pipelines.seeding.tracing import tell_end
 from seed_pipelines.seeding.turn import IMPATIENT, RUNS_PER_ENVIRONMENT, Patience, acquire_in_turn, place_in_queue
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
-
-_HEARTBEATS_PER_TTL = 4
-_RECORDING_SECONDS: Final = 3
-"""How long the end of a run is tried to be recorded: connections that were cut come back sooner than a server that is away."""
 
 
 @dataclass(frozen=True)
@@ -160,18 +153,26 @@ def ask(services: Services, request: SeedRequest, patience: Patience = IMPATIENT
     )
     run, lease = _joined(control, admission.known, wanted) or _in_turn(services, wanted, admission.claim, patience)
     if run.fencing_token != lease.token:
-        control.fence_run(run, lease)
+        _fence(control, run, lease)
     fenced = replace(run, fencing_token=lease.token)
     return Session(services, tenant, admission.plan, fenced, admission.masker, lease)
+
+
+def _fence(control: ControlDatabase, run: SeedRun, lease: Lease) -> None:
+    """Record the token; the lease is of no use to a seed run that was ended while it waited. LeaseLost."""
+    try:
+        control.fence_run(run, lease)
+    except LeaseLost:
+        control.release(lease)
+        raise
 
 
 def _joined(control: ControlDatabase, known: SeedRun | None, wanted: NewSeedRun) -> tuple[SeedRun, Lease] | None:
     """The seed run that goes on under the lease it holds; None if it is a new one, begins anew or has lost its lease."""
     if known is None or known.status not in ("running", "sealing"):
         return None
-    run = control.open_run(wanted)
-    lease = control.join(run)
-    return None if lease is None else (run, lease)
+    lease = control.join(known)
+    return None if lease is None else (control.open_run(wanted), lease)
 
 
 def _in_turn(services: Services, wanted: NewSeedRun, claim: Claim, patience: Patience) -> tuple[SeedRun, Lease]:
@@ -184,7 +185,7 @@ def _in_turn(services: Services, wanted: NewSeedRun, claim: Claim, patience: Pat
             return run, control.join(run) or acquire_in_turn(services, run, terms, patience)
         except SeedError as refusal:
             problem = refusal.problem()
-            _record(run.origin, lambda: control.finish_run(run.seed_run_id, "failed", problem))
+            recorded(run.origin, lambda: control.finish_run(run.seed_run_id, "failed", problem))
             raise
 
 
@@ -201,76 +202,13 @@ def _admission(services: Services, request: SeedRequest, patience: Patience) -> 
 @contextmanager
 def held(session: Session) -> Iterator[Session]:
     """Keep the lease alive while the work goes on."""
-    stop = threading.Event()
-    interval = session.services.lease_ttl_seconds / _HEARTBEATS_PER_TTL
-    heart = threading.Thread(target=_beat, args=(session, stop, interval), name="lease-heartbeat", daemon=True)
-    heart.start()
-    try:
+
+    def lost(error: LeaseLost) -> None:
+        if _is_running(session):
+            logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
+
+    with kept_alive(session.services, session.lease, lost):
         yield session
-    finally:
-        stop.set()
-        heart.join()
-
-
-def abandon(session: Session, error: BaseException, *, keep_lease: bool = False) -> None:
-    """Record that the seed run ended by `error`, and give the lease back unless others of the seed run go on."""
-    control, run = session.services.control, session.run
-    _record(run.origin, lambda: _end(control, run, error, keep_lease=keep_lease))
-    tell_end(session.services, session.run, session.tenant.slug, error)
-
-
-def give_up(
-    services: Services, request: SeedRequest, profile: str, error: BaseException, *, keep_lease: bool = False
-) -> None:
-    """End the seed run of an origin that has no session to abandon: refused at a later step, or stopped while it entered.
-
-    What it got to is read from the database; nothing happens if it opened no seed run.
-    """
-
-    def end() -> tuple[SeedRun, Tenant] | None:
-        if isinstance(error, TenantUnknown):
-            return None
-        tenant = services.control.tenant(request.tenant)
-        run = services.control.find_run(request.origin, tenant.tenant_id, request.environment, profile)
-        if run is None:
-            return None
-        _end(services.control, run, error, keep_lease=keep_lease)
-        return run, tenant
-
-    if (ended := _record(request.origin, end)) is None:
-        tell_refusal(services, request.environment, error)
-    else:
-        run, tenant = ended
-        tell_end(services, run, tenant.slug, error)
-
-
-def _end(control: ControlDatabase, run: SeedRun, error: BaseException, *, keep_lease: bool) -> None:
-    if isinstance(error, Exception):
-        problem = error.problem() if isinstance(error, SeedError) else None
-        control.finish_run(run.seed_run_id, "failed", problem)
-    else:
-        stopped = Interrupted("The run was stopped; what it had not committed was rolled back.")
-        control.finish_run(run.seed_run_id, "aborted", stopped.problem())
-    if not keep_lease:
-        control.release_run(run)
-
-
-def _record(origin: str, end: Callable[[], T]) -> T | None:
-    """What recording the end of a run gives; it is tried again where its connection is cut.
-
-    None, and a line in the log, where the lease was lost or the database is away: whoever comes next ends the run.
-    """
-    again = Retrying(
-        retry=retry_if_exception_type(DatabaseUnavailable),
-        stop=stop_after_delay(_RECORDING_SECONDS),
-        wait=wait_fixed(0.2),
-        reraise=True,
-    )
-    try:
-        return again(end)
-    except (DatabaseUnavailable, LeaseLost) as beyond:
-        logger.warning("The end of the seed run of %s could not be recorded: %s", origin, beyond.detail)
-        return None
 
 
 def _claim(
@@ -291,20 +229,11 @@ def _verified_keys(services: Services, plan: Plan, tenant: Tenant) -> MaskingKey
     return keys
 
 
-def _beat(session: Session, stop: threading.Event, interval: float) -> None:
-    while not stop.wait(interval):
-        try:
-            session.services.control.heartbeat(session.lease)
-        except DatabaseUnavailable as error:
-            logger.warning("Heartbeat of seed run %s missed: %s", session.run.seed_run_id, error.detail)
-        except LeaseLost as error:
-            if _record(session.run.origin, lambda: _is_running(session)):
-                logger.warning("Seed run %s: %s", session.run.seed_run_id, error.detail)
-            return
-
-
 def _is_running(session: Session) -> bool:
     """Whether the seed run goes on; its last step gives the lease back while an outer heartbeat may still beat."""
     run = session.run
-    found = session.services.control.find_run(run.origin, run.tenant_id, run.environment, run.profile)
+    try:
+        found = session.services.control.find_run(run.origin, run.tenant_id, run.environment, run.profile)
+    except DatabaseUnavailable:
+        return True
     return found is None or found.status in ("running", "sealing")

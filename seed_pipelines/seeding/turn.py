@@ -1,15 +1,19 @@
 """Waiting for one's turn: a place in the queue of the environment, until the lease and a slot are had."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from seed_pipelines.adapters.postgres.leases import Lease, Terms
+from seed_pipelines.adapters.postgres.queue import UNSEEN_SECONDS
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun
-from seed_pipelines.errors import ConcurrencyCap, LeaseHeld, QueuePending, SeedError
+from seed_pipelines.errors import ConcurrencyCap, DatabaseUnavailable, LeaseHeld, QueuePending, SeedError
 from seed_pipelines.seeding.control_database import ControlDatabase
 from seed_pipelines.seeding.services import Services
+
+logger = logging.getLogger(__name__)
 
 RUNS_PER_ENVIRONMENT: Final = 2
 """How many tenants of an environment are seeded at once."""
@@ -48,7 +52,11 @@ def place_in_queue(control: ControlDatabase, wanted: NewSeedRun, patience: Patie
         patience.entered(entry_id)
         yield entry_id
     finally:
-        control.leave_queue(entry_id)
+        try:
+            control.leave_queue(entry_id)
+        except DatabaseUnavailable as away:
+            # It dies by itself, and what happened in the queue is what is to be told.
+            logger.warning("Entry %s stays in the queue for %s s: %s", entry_id, UNSEEN_SECONDS, away.detail)
 
 
 def acquire_in_turn(services: Services, run: SeedRun, terms: Terms, patience: Patience) -> Lease:

@@ -17,10 +17,11 @@ from seed_pipelines.errors import SeedError
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.settings import Settings
 from seed_pipelines.seeding.doctor import Diagnosis
+from seed_pipelines.seeding.ending import abandon
 from seed_pipelines.seeding.outbox import report_ended_runs, seal_waiting
 from seed_pipelines.seeding.request import SeedRequest
 from seed_pipelines.seeding.sealing import finish
-from seed_pipelines.seeding.seed_run import abandon, enter, held
+from seed_pipelines.seeding.seed_run import enter, held
 from seed_pipelines.seeding.services import Services
 from seed_pipelines_tests.in_process import seed_shards
 

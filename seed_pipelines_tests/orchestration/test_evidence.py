@@ -11,7 +11,8 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from seed_pipelines.orchestration.code_location import build_definitions
 from seed_pipelines.orchestration.evidence import SENSOR
 from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, ManifestJob
-from seed_pipelines.seeding.seed_run import abandon, enter
+from seed_pipelines.seeding.ending import abandon
+from seed_pipelines.seeding.seed_run import enter
 from seed_pipelines_tests.orchestration.dagster_worlds import FakeSeeding, execute, job_of, problem_of
 from seed_pipelines_tests.orchestration.test_assets import EVERYTHING, evaluations, materialized
 from seed_pipelines_tests.seeding.test_answer import work

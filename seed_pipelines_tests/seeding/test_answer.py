@@ -9,12 +9,13 @@ from seed_pipelines.adapters.postgres.idempotency import Replay
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import IdempotencyConflict, IdempotencyInProgress, OutsideWindow, RequestInvalid, SeedError
 from seed_pipelines.seeding.answer import as_text, rehearsal_answer, stored_text
+from seed_pipelines.seeding.ending import give_up
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.rehearsal import ask_to_rehearse, rehearse
 from seed_pipelines.seeding.reporting import check_and_record
 from seed_pipelines.seeding.sealing import finish
-from seed_pipelines.seeding.seed_run import Session, ask, enter, give_up
+from seed_pipelines.seeding.seed_run import Session, ask, enter
 from seed_pipelines.seeding.turn import Patience
 from seed_pipelines_tests.worlds import TENANT, World, manifest
 

@@ -1,6 +1,10 @@
 """Purging a dataset."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines.errors import Forbidden, LeaseHeld, ParquetMismatch, TenantMismatch
 from seed_pipelines.seeding.generation import generate, row_file_key
@@ -32,6 +36,24 @@ def test_rows_checkpoints_and_files_go_and_the_lease_comes_back(world: World) ->
     assert world.control.leases == {}
     with pytest.raises(ParquetMismatch):
         session.row_files.describe(row_file_key(session.plan, session.plan.entities[0], session.plan.shards[0]))
+
+
+def test_the_lease_is_kept_alive_while_rows_are_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removal may take longer than a lease lives."""
+    seeded(world)
+    world.control.granted = frozenset({"seed-admin"})
+    removed = world.tables.purge
+
+    def slowly(*arguments: Any) -> Any:
+        before = world.control.heartbeats
+        for attempt in Retrying(stop=stop_after_delay(20), wait=wait_fixed(0.01)):
+            with attempt:
+                assert world.control.heartbeats > before
+        return removed(*arguments)
+
+    monkeypatch.setattr(world.tables, "purge", slowly)
+    brisk = replace(world.services, lease_ttl_seconds=0.04)
+    assert purge(brisk, *WHICH, CALLER)["customers"] == 100
 
 
 def test_only_a_seed_admin_purges(world: World) -> None:

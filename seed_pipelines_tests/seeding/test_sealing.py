@@ -13,10 +13,11 @@ from seed_pipelines.domain.evidence.report import link_of
 from seed_pipelines.domain.evidence.statement import read_report
 from seed_pipelines.errors import EvidenceInvalid, LeaseLost, VaultUnavailable, WormUnavailable
 from seed_pipelines.seeding.budget import charge_generation, charge_keys
+from seed_pipelines.seeding.ending import abandon, give_up
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.outbox import probe, report_ended_runs, seal_checkpoint, seal_ended, seal_waiting
 from seed_pipelines.seeding.sealing import finish
-from seed_pipelines.seeding.seed_run import Session, abandon, enter, give_up
+from seed_pipelines.seeding.seed_run import Session, enter
 from seed_pipelines_tests.seeding.test_answer import work
 from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest, reported
 

@@ -22,9 +22,10 @@ from seed_pipelines.errors import (
     TenantUnknown,
     VaultUnavailable,
 )
+from seed_pipelines.seeding.ending import abandon, give_up
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
-from seed_pipelines.seeding.seed_run import Session, abandon, ask, enter, give_up, held, unanswered
+from seed_pipelines.seeding.seed_run import Session, ask, enter, held, unanswered
 from seed_pipelines.seeding.turn import Patience
 from seed_pipelines_tests.worlds import OTHER_TENANT, TENANT, World, manifest
 
@@ -300,6 +301,25 @@ def test_the_end_of_a_run_is_recorded_once_its_connection_is_back(
     assert world.control.runs[session.run.seed_run_id].status == "failed"
     assert world.control.leases == {}
     assert "could not be recorded" not in caplog.text
+
+
+def test_a_connection_that_one_run_of_a_backfill_loses_is_no_matter_of_the_others(world: World) -> None:
+    session = enter(world.services, world.request())
+    give_up(world.services, world.request(), "default", DatabaseUnavailable("Cut."), keep_lease=True)
+    assert world.control.runs[session.run.seed_run_id].status == "running"
+    assert world.control.leases != {}
+
+
+def test_a_lease_that_came_too_late_is_given_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run stood still in the queue and was ended meanwhile."""
+
+    def ended(run: object, lease: object) -> None:
+        raise LeaseLost(f"{run} was ended while {lease} was waited for.", token=1)
+
+    monkeypatch.setattr(world.control, "fence_run", ended)
+    with pytest.raises(LeaseLost):
+        enter(world.services, world.request())
+    assert world.control.leases == {}
 
 
 def test_a_run_has_its_place_in_the_queue_before_it_is_opened(world: World) -> None:

@@ -6,11 +6,12 @@ from seed_pipelines.domain.evidence.envelope import payload_of
 from seed_pipelines.domain.evidence.statement import read_report
 from seed_pipelines.errors import OutsideWindow, StorageUnavailable, TelemetryUnavailable, WormUnavailable
 from seed_pipelines.seeding.budget import charge_generation
+from seed_pipelines.seeding.ending import abandon, give_up
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.outbox import report_ended_runs, seal_waiting
 from seed_pipelines.seeding.rehearsal import rehearse
 from seed_pipelines.seeding.sealing import finish
-from seed_pipelines.seeding.seed_run import abandon, enter, give_up
+from seed_pipelines.seeding.seed_run import enter
 from seed_pipelines.seeding.tracing import code_of, traced
 from seed_pipelines_tests.seeding.test_answer import work
 from seed_pipelines_tests.worlds import TENANT, World, manifest

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from seed_pipelines.adapters.postgres.leases import Lease
-from seed_pipelines.errors import ConcurrencyCap, LeaseHeld, QueueExpired, SeedError
+from seed_pipelines.errors import ConcurrencyCap, DatabaseUnavailable, LeaseHeld, QueueExpired, SeedError
 from seed_pipelines.seeding.seed_run import Session, ask, enter
 from seed_pipelines.seeding.turn import RUNS_PER_ENVIRONMENT, Patience
 from seed_pipelines_tests.worlds import World
@@ -71,6 +71,21 @@ def test_an_interruption_leaves_the_queue(world: World) -> None:
     with pytest.raises(KeyboardInterrupt):
         ask(world.services, world.request(origin="run-2"), Waiter(stop).patience)
     assert world.control.queue == []
+
+
+def test_a_place_that_cannot_be_left_hides_nothing(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither why the run was refused nor that it got its lease; the place dies by itself."""
+
+    def cut(_entry_id: int) -> None:
+        raise DatabaseUnavailable("Cut.")
+
+    monkeypatch.setattr(world.control, "leave_queue", cut)
+    enter(world.services, world.request())
+    with pytest.raises(LeaseHeld):
+        enter(world.services, world.request(origin="run-2"))
+    assert caplog.text.count("stays in the queue") == 2
 
 
 def test_no_more_runs_than_slots(world: World) -> None:

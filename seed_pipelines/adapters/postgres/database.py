@@ -3,6 +3,7 @@
 Settings are local to their transaction and nothing is prepared in the session, so a transaction pooler may stand in between.
 """
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -81,16 +82,17 @@ class Database:
         Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login lacks a privilege,
         TargetMismatch if something the statements name does not exist.
         """
+        before = sys.exception()
         try:
             with ExitStack() as closing:
                 connection = closing.enter_context(self._begun())
-                with _ended_by_interruption(connection):
+                with _ended_by_interruption(connection, before):
                     yield connection
                     connection.commit()
                 if self._is_kept(connection):
                     closing.pop_all()
         except psycopg.Error as error:
-            if (interruption := _interruption(error)) is not None:
+            if (interruption := _interruption(error, before)) is not None:
                 raise interruption from None
             meant = meaning(error, self.location)
             if meant is None:
@@ -161,23 +163,23 @@ class Database:
 
 
 @contextmanager
-def _ended_by_interruption(connection: Connection) -> Iterator[None]:
+def _ended_by_interruption(connection: Connection, before: BaseException | None) -> Iterator[None]:
     """End a connection that was interrupted in the middle of a statement: it cannot even be rolled back by the client."""
     try:
         yield
     except BaseException as error:
-        if not isinstance(error, Exception) or _interruption(error) is not None:
+        if not isinstance(error, Exception) or _interruption(error, before) is not None:
             connection.cancel()
             connection.close()
         raise
 
 
-def _interruption(error: BaseException) -> BaseException | None:
-    """What interrupted the work, where an error is only what the driver said of it afterwards."""
-    before = error.__context__
-    while isinstance(before, Exception):
-        before = before.__context__
-    return before
+def _interruption(error: BaseException, before: BaseException | None) -> BaseException | None:
+    """What interrupted the work, where an error is only what the driver said of it afterwards; not what was handled before."""
+    cause = error.__context__
+    while isinstance(cause, Exception) and cause is not before:
+        cause = cause.__context__
+    return None if cause is before else cause
 
 
 def location(url: str) -> str:

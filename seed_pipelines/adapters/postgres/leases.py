@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+import psycopg
+
 from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.idempotency import Claim, claim_key
 from seed_pipelines.adapters.postgres.queue import await_turn, leave_queue
@@ -17,6 +19,8 @@ from seed_pipelines.errors import ConcurrencyCap, LeaseHeld, LeaseLost
 
 ADMISSION_LOCK: Final = 0x5EED_0003
 """Advisory lock under which leases are given out."""
+_WRITERS_SECONDS: Final = 10
+"""How long the writers of a lease that may be taken over are waited for at once: a queue entry dies if it waits for longer."""
 _LOCK_LEASE: Final = "SELECT FROM seed.lease WHERE tenant_id = %s AND environment = %s AND token = %s FOR UPDATE"
 
 
@@ -78,8 +82,8 @@ class LeaseStore:
         """The lease, new, taken over, or joined where the same seed run holds it; all of its terms with it, or nothing.
 
         A lease is taken over, with a larger token, when it has expired or `holder_finished` says that its holder is over;
-        that waits for the holder's writers. LeaseHeld if neither is so; ConcurrencyCap, QueuePending, IdempotencyConflict
-        or IdempotencyInProgress by its terms.
+        that waits for the holder's writers. LeaseHeld if neither is so, or they go on for long; ConcurrencyCap, QueuePending,
+        IdempotencyConflict or IdempotencyInProgress by its terms.
         """
         wanted = Lease(tenant_id, environment, seed_run_id, holder, 0)
         if (joined := self.join(tenant_id, environment, seed_run_id)) is not None:
@@ -180,7 +184,7 @@ def _admitted(connection: Connection, wanted: Lease, terms: Terms, finished: Col
     """Wait for the writers of a lease that may be taken over, then to be the one who is admitted; the slot, if any."""
     seen = _see(connection, wanted.tenant_id, wanted.environment)
     if seen is not None and seen.may_be_taken(finished):
-        connection.execute(_LOCK_LEASE.encode(), [wanted.tenant_id, wanted.environment, seen.token])
+        _await_writers(connection, wanted, seen)
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
     seen = _see(connection, wanted.tenant_id, wanted.environment)
     if seen is not None and not (seen.may_be_taken(finished) and _is_locked(connection, wanted, seen)):
@@ -196,6 +200,21 @@ def _admitted(connection: Connection, wanted: Lease, terms: Terms, finished: Col
     if terms.entry is not None:
         await_turn(connection, terms.entry, wanted.environment, wanted.tenant_id, len(free))
     return free[0]
+
+
+def _await_writers(connection: Connection, wanted: Lease, seen: _Seen) -> None:
+    """Lock the row of a lease once nobody writes under it any more; LeaseHeld where that takes long."""
+    connection.execute(f"SET LOCAL lock_timeout = '{_WRITERS_SECONDS}s'".encode())
+    try:
+        connection.execute(_LOCK_LEASE.encode(), [wanted.tenant_id, wanted.environment, seen.token])
+    except psycopg.errors.LockNotAvailable as error:
+        raise LeaseHeld(
+            f"Dagster run {seen.holder} is over or not heard of, but what it was writing in {wanted.environment} has not"
+            " ended yet: try again later.",
+            holder=seen.holder,
+            expires_in_seconds=0,
+        ) from error
+    connection.execute("SET LOCAL lock_timeout TO DEFAULT")
 
 
 def _is_locked(connection: Connection, wanted: Lease, seen: _Seen) -> bool:

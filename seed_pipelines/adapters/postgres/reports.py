@@ -14,7 +14,7 @@ from seed_pipelines.adapters.postgres.database import Connection, Database
 from seed_pipelines.adapters.postgres.idempotency import free_key, store_answer
 from seed_pipelines.adapters.postgres.leases import Lease, hold_token, release_run
 from seed_pipelines.adapters.postgres.queue import is_queued
-from seed_pipelines.adapters.postgres.seed_runs import SeedRun, died_in_queue, end, find_all
+from seed_pipelines.adapters.postgres.seed_runs import SeedRun, died_in_queue, find_all
 from seed_pipelines.domain.evidence.chain import START, ChainHead
 from seed_pipelines.errors import LeaseLost, SeedError
 
@@ -230,9 +230,15 @@ class ReportStore:
                 free_key(connection, report.seed_run_id)
 
     def unreported(self, environment: str) -> tuple[SeedRun, ...]:
-        """Seed runs that held a lease, ended, and have no report."""
+        """Seed runs that held a lease, ended, and have no report of the attempt.
+
+        One that did not get the lease again has one to come if it never had any, and did something before.
+        """
         condition = sql.SQL(
-            "environment = %s AND manifest IS NOT NULL AND fencing_token IS NOT NULL"
+            "environment = %s AND manifest IS NOT NULL AND (fencing_token IS NOT NULL OR ("
+            " EXISTS (SELECT FROM seed.budget_entry AS paid WHERE paid.tenant_id = run.tenant_id"
+            " AND paid.seed_run_id = run.seed_run_id) AND NOT EXISTS (SELECT FROM seed.report"
+            " WHERE report.tenant_id = run.tenant_id AND report.seed_run_id = run.seed_run_id)))"
             " AND status NOT IN ('running', 'sealing') AND NOT EXISTS (SELECT FROM seed.report"
             " WHERE report.tenant_id = run.tenant_id AND report.seed_run_id = run.seed_run_id"
             " AND report.attempt = run.attempt)"
@@ -262,11 +268,16 @@ class ReportStore:
                 " AND expires_at <= clock_timestamp()",
                 [run.tenant_id, run.environment, run.seed_run_id],
             )
-            heard = connection.execute(
-                sql.SQL("SELECT FROM seed.seed_run AS run WHERE seed_run_id = %s AND {}").format(_IS_HEARD_OF),
-                [run.seed_run_id],
-            ).rowcount
-            ended = not heard and end(connection, run.seed_run_id, "aborted", silence.problem())
+            ended = (
+                connection.execute(
+                    sql.SQL(
+                        "UPDATE seed.seed_run AS run SET status = 'aborted', problem = %s, ended_at = clock_timestamp()"
+                        " WHERE status = 'running' AND {} AND fencing_token IS NOT DISTINCT FROM %s AND NOT {}"
+                    ).format(_IDENTITY, _IS_HEARD_OF),
+                    [Jsonb(silence.problem()), run.tenant_id, run.seed_run_id, run.attempt, run.fencing_token],
+                ).rowcount
+                == 1
+            )
             if ended:
                 free_key(connection, run.seed_run_id)
             return ended

@@ -55,6 +55,20 @@ def test_so_is_one_whose_connection_is_used_once_more(data: Database) -> None:
         _use_twice(connection)
 
 
+def test_an_outage_while_an_interruption_is_handled_is_an_outage() -> None:
+    """Whoever records the end of a run that was stopped is told why it cannot, and may try again."""
+    nowhere = Database("postgresql://app@127.0.0.1:1/seed_staging")
+
+    def stopped() -> None:
+        raise StoppedError
+
+    try:
+        stopped()
+    except StoppedError:
+        with pytest.raises(DatabaseUnavailable):
+            nowhere.ping()
+
+
 def _use_twice(connection: Connection) -> None:
     try:
         connection.execute("SELECT pg_sleep(30)")

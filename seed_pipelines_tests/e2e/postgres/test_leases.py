@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
+from seed_pipelines.adapters.postgres import leases as lease_store
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
 from seed_pipelines.adapters.postgres.readback import counts
@@ -166,6 +167,19 @@ def test_a_takeover_waits_for_a_paused_writer(
     assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 10, "bank_accounts": 10}
     with pytest.raises(LeaseLost):
         load(data, lease, generated(3))
+
+
+def test_a_writer_that_goes_on_for_long_keeps_a_takeover_out(
+    leases: LeaseStore, lease: Lease, data: Database, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits is told in time to keep its place in the queue."""
+    monkeypatch.setattr(lease_store, "_WRITERS_SECONDS", 1)
+    paused = PausedLoad(data, lease, pool)
+    with pytest.raises(LeaseHeld, match="has not ended yet") as refusal:
+        acquire(leases, "run-2", lambda _: True)
+    assert refusal.value.extensions["holder"] == "run-1"
+    paused.finish()
+    assert acquire(leases, "run-2", lambda _: True).token > lease.token
 
 
 def test_a_heartbeat_passes_while_a_load_holds_the_token(

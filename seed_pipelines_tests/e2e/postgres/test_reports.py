@@ -3,11 +3,13 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from seed_pipelines.adapters.postgres.budget_entries import BudgetEntry
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.idempotency import Claim
@@ -22,6 +24,7 @@ from seed_pipelines_tests.e2e.postgres.test_control import opened
 
 pytestmark = pytest.mark.e2e
 
+PIECE = BudgetEntry("load/0000", "load", "", "0000", 4, 0, 0, Decimal("0.1"), Decimal("0.01"), "v1")
 PROBLEM = {"code": "worm_unavailable", "detail": "The bucket is away."}
 
 
@@ -218,6 +221,40 @@ def test_a_run_that_died_in_the_queue_is_silent_and_has_nothing_to_report(
     assert reports.unreported(ENVIRONMENT) == ()
     state.leave_queue(entry)
     assert [found.origin for found in reports.silent(ENVIRONMENT)] == ["waiting"]
+
+
+def test_a_run_that_was_heard_of_since_is_not_ended(
+    state: PostgresControl, control: Database, reports: ReportStore, stack: Server
+) -> None:
+    """It begins anew, or gets a token, after it was looked for."""
+    run, lease = at_work(state, control)
+    state.release(lease)
+    (silent,) = reports.silent(ENVIRONMENT)
+    state.finish_run(run.seed_run_id, "failed", None)
+    again = opened(SeedRunStore(control), run.origin)
+    assert not reports.end_silent(silent), "another attempt"
+    token = state.acquire(TENANT_A.tenant_id, ENVIRONMENT, run.seed_run_id, run.origin, never)
+    state.fence_run(again, token)
+    with stack.superuser() as connection:
+        connection.execute("UPDATE seed.lease SET expires_at = now() - interval '1 second'")
+    assert not reports.end_silent(again), "it has a token that it had not"
+    assert status(state, run) == "running"
+
+
+def test_what_landed_is_reported_though_the_run_began_anew_in_vain(
+    state: PostgresControl, control: Database, reports: ReportStore
+) -> None:
+    """It did not get the lease again before its first end was reported."""
+    run, lease = at_work(state, control)
+    state.charge(lease, PIECE)
+    state.finish_run(run.seed_run_id, "failed", None)
+    state.release(lease)
+    again = opened(SeedRunStore(control), run.origin)
+    state.finish_run(again.seed_run_id, "failed", None)
+    (ended,) = reports.unreported(ENVIRONMENT)
+    assert (ended.seed_run_id, ended.attempt, ended.fencing_token) == (run.seed_run_id, 2, None)
+    reports.compose(ended, "failed", draft, deadline_seconds=60, lease=None)
+    assert reports.unreported(ENVIRONMENT) == ()
 
 
 def test_a_run_that_ended_in_vain_begins_anew_with_the_next_attempt(
