@@ -47,6 +47,9 @@ class TargetDatabase(Protocol):
     ) -> LoadedShard:
         """Replace a shard in one transaction; LeaseLost, DatasetInUse, TargetMismatch, DatabaseUnavailable."""
 
+    def end_writers(self, token: int) -> int:
+        """End the transactions that still write under a token that nobody keeps alive; how many. DatabaseUnavailable."""
+
     def read(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> pa.Table:
         """The seeded rows of an id range, in id order."""
 

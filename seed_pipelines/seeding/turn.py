@@ -62,7 +62,8 @@ def place_in_queue(control: ControlDatabase, wanted: NewSeedRun, patience: Patie
 def acquire_in_turn(services: Services, run: SeedRun, terms: Terms, patience: Patience) -> Lease:
     """The lease of a seed run with all of its terms, once it is the turn of its queue entry.
 
-    Raises LeaseHeld, ConcurrencyCap or QueuePending where nobody waits, QueueExpired after five minutes,
+    What still writes under a lease that is taken over is ended after a while, and rolled back. Raises LeaseHeld,
+    ConcurrencyCap or QueuePending where nobody waits, QueueExpired after five minutes,
     IdempotencyConflict and IdempotencyInProgress.
     """
     control = services.control
@@ -74,5 +75,16 @@ def acquire_in_turn(services: Services, run: SeedRun, terms: Terms, patience: Pa
                 run.tenant_id, run.environment, run.seed_run_id, run.origin, services.holder_finished, terms
             )
         except (LeaseHeld, ConcurrencyCap, QueuePending) as refusal:
-            if not patience.waits(refusal):
+            if not _writers_ended(services, refusal) and not patience.waits(refusal):
                 raise
+
+
+def _writers_ended(services: Services, refusal: SeedError) -> bool:
+    """Whether the lease is nobody's any more, and those who still wrote under it were ended; they may stand still for ever."""
+    token = refusal.extensions.get("token") if isinstance(refusal, LeaseHeld) else None
+    if token is None:
+        return False
+    ended = services.target.end_writers(token)
+    if ended:
+        logger.warning("Ended %s transactions under token %s, whose lease nobody keeps alive.", ended, token)
+    return ended > 0

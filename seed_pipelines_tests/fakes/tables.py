@@ -39,6 +39,10 @@ class FakeTables:
     """Entity -> rows that the last load inserted or changed."""
     referred: set[bytes] = field(default_factory=set)
     """Ids that rows of the application refer to."""
+    writers: int = 0
+    """Transactions at work under any token."""
+    ended: list[int] = field(default_factory=list)
+    """Tokens whose writers were to be ended."""
     removals: list[DatasetRemoval] = field(default_factory=list)
 
     def ping(self) -> None:
@@ -62,6 +66,11 @@ class FakeTables:
         self.examinations += 1
         attacked = {table: len(tenants) for table in keys}
         return Examination("fake-app", tuple(keys), attacked, tuple(self.found))
+
+    def end_writers(self, token: int) -> int:
+        self.ping()
+        self.ended.append(token)
+        return self.writers
 
     def verify_columns(self, entities: Sequence[Entity]) -> None:
         self.ping()

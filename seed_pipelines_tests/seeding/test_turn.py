@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -86,6 +87,30 @@ def test_a_place_that_cannot_be_left_hides_nothing(
     with pytest.raises(LeaseHeld):
         enter(world.services, world.request(origin="run-2"))
     assert caplog.text.count("stays in the queue") == 2
+
+
+@pytest.mark.parametrize("writers", [0, 1])
+def test_those_who_still_write_under_a_lost_lease_are_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch, writers: int
+) -> None:
+    """Then the lease is had, though nobody waits; where there are none to be ended, the run is refused."""
+    stopped = enter(world.services, world.request())
+    world.tables.writers = writers
+    acquire = world.control.acquire
+
+    def acquired(*arguments: Any) -> Lease:
+        if not world.tables.ended:
+            raise LeaseHeld("Writers are at work.", holder="run-1", expires_in_seconds=0, token=stopped.lease.token)
+        world.finished.add(stopped.run.origin)
+        return acquire(*arguments)
+
+    monkeypatch.setattr(world.control, "acquire", acquired)
+    if writers:
+        assert enter(world.services, world.request(origin="run-2")).lease.token > stopped.lease.token
+    else:
+        with pytest.raises(LeaseHeld):
+            enter(world.services, world.request(origin="run-2"))
+    assert world.tables.ended == [stopped.lease.token]
 
 
 def test_no_more_runs_than_slots(world: World) -> None:

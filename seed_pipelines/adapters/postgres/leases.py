@@ -82,8 +82,8 @@ class LeaseStore:
         """The lease, new, taken over, or joined where the same seed run holds it; all of its terms with it, or nothing.
 
         A lease is taken over, with a larger token, when it has expired or `holder_finished` says that its holder is over;
-        that waits for the holder's writers. LeaseHeld if neither is so, or they go on for long; ConcurrencyCap, QueuePending,
-        IdempotencyConflict or IdempotencyInProgress by its terms.
+        that waits for the holder's writers. LeaseHeld if neither is so, or, with their `token`, if they go on
+        for long; ConcurrencyCap, QueuePending, IdempotencyConflict or IdempotencyInProgress by its terms.
         """
         wanted = Lease(tenant_id, environment, seed_run_id, holder, 0)
         if (joined := self.join(tenant_id, environment, seed_run_id)) is not None:
@@ -213,6 +213,7 @@ def _await_writers(connection: Connection, wanted: Lease, seen: _Seen) -> None:
             " ended yet: try again later.",
             holder=seen.holder,
             expires_in_seconds=0,
+            token=seen.token,
         ) from error
     connection.execute("SET LOCAL lock_timeout TO DEFAULT")
 

@@ -140,11 +140,31 @@ def purge_dataset(
     return rows
 
 
+def end_writers(database: Database, token: int) -> int:
+    """End the transactions of this login that write under a token, wherever their clients stand still; how many.
+
+    No time limit of the server ends one whose client stopped in the middle of COPY.
+    """
+    with database.connection() as connection:
+        (ended,) = connection.execute(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = session_user AND application_name = %s",
+            [_writing_under(token)],
+        ).fetchone() or (0,)
+    return int(ended)
+
+
+def _writing_under(token: int) -> str:
+    """What a transaction that holds a token is called in pg_stat_activity."""
+    return f"seed_pipelines token {token}"
+
+
 def _hold(connection: Connection, lease: Lease) -> None:
-    held = connection.execute(
-        "SELECT seed.hold_fencing_token(%s, %s, %s)", [lease.tenant_id, lease.environment, lease.token]
-    ).fetchone()
-    if held != (True,):
+    (held, _) = connection.execute(
+        "SELECT seed.hold_fencing_token(%s, %s, %s), set_config('application_name', %s, true)",
+        [lease.tenant_id, lease.environment, lease.token, _writing_under(lease.token)],
+    ).fetchone() or (False, "")
+    if not held:
         raise LeaseLost(
             f"Token {lease.token} does not hold {lease.environment} any more: nothing was changed.",
             token=lease.token,

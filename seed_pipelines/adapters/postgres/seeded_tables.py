@@ -66,6 +66,10 @@ class PostgresTables:
         """Replace a shard in one transaction; see `loading.load_shard` for what it raises."""
         return loading.load_shard(self._database, lease.tenant_id, lease=lease, checkpoint=checkpoint, tables=tables)
 
+    def end_writers(self, token: int) -> int:
+        """End the transactions that still write under a token that nobody keeps alive; how many."""
+        return loading.end_writers(self._database, token)
+
     def read(self, tenant_id: UUID, entity: Entity, ids: IdRange) -> pa.Table:
         """The seeded rows of an id range, in id order."""
         batches = readback.read_rows(self._database, tenant_id, entity, *uuids(ids))

@@ -13,8 +13,9 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from seed_pipelines.adapters.postgres import leases as lease_store
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.leases import Lease, LeaseStore
+from seed_pipelines.adapters.postgres.loading import end_writers
 from seed_pipelines.adapters.postgres.readback import counts
-from seed_pipelines.errors import LeaseHeld, LeaseLost
+from seed_pipelines.errors import DatabaseUnavailable, LeaseHeld, LeaseLost
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, UNGRANTED, Server, never
 from seed_pipelines_tests.e2e.postgres.rows import END, LOW, TABLES, generated
 from seed_pipelines_tests.e2e.postgres.test_loading import load
@@ -180,6 +181,21 @@ def test_a_writer_that_goes_on_for_long_keeps_a_takeover_out(
     assert refusal.value.extensions["holder"] == "run-1"
     paused.finish()
     assert acquire(leases, "run-2", lambda _: True).token > lease.token
+
+
+def test_a_writer_that_stands_still_in_the_middle_of_copy_can_be_ended(
+    leases: LeaseStore, lease: Lease, data: Database, pool: ThreadPoolExecutor
+) -> None:
+    """No time limit of the server ends it; those who write under another token go on."""
+    paused = PausedLoad(data, lease, pool)
+    assert end_writers(data, lease.token + 1) == 0
+    assert end_writers(data, lease.token) == 1
+    assert acquire(leases, "run-2", lambda _: True).token > lease.token
+    with pytest.raises(DatabaseUnavailable):
+        paused.finish()
+    assert counts(data, TENANT_A.tenant_id, TABLES, LOW, END) == {"customers": 0, "bank_accounts": 0}
+    with data.connection() as connection:
+        assert connection.execute("SELECT current_setting('application_name')").fetchone() == ("seed_pipelines",)
 
 
 def test_a_heartbeat_passes_while_a_load_holds_the_token(

@@ -129,7 +129,7 @@ def test_a_killed_connection_leaves_the_old_rows(stack: Server, data: Database, 
             found = connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'seed_app'"
             ).fetchall()
-        assert found == [(True,)]
+        assert (True,) in found
         yield new.bank_accounts.to_batches()[0]
 
     with pytest.raises(DatabaseUnavailable):
@@ -139,7 +139,7 @@ def test_a_killed_connection_leaves_the_old_rows(stack: Server, data: Database, 
 
 
 def test_a_load_past_its_time_is_ended_by_the_server(data: Database, lease: Lease) -> None:
-    """The transaction's timeout is the server's own: a writer that stands still does not hold its locks for ever."""
+    """The transaction's timeout is the server's own: it strikes as soon as the writer goes on."""
     rows = generated(10)
 
     def slow() -> Iterator[pa.RecordBatch]:
