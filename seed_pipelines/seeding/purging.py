@@ -14,6 +14,7 @@ from seed_pipelines.errors import TenantMismatch
 from seed_pipelines.seeding.authorization import Caller, authorize
 from seed_pipelines.seeding.heartbeat import kept_alive
 from seed_pipelines.seeding.services import Services
+from seed_pipelines.seeding.turn import acquire
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def remove(
     tables = [entity.table for entity in services.target.present(ENTITIES)]
     services.target.verify_row_security(tenant, tables)
     origin = removal.origin
-    lease = services.control.acquire(tenant_id, environment, UUID(origin), origin, services.holder_finished)
+    lease = acquire(services, tenant_id, environment, UUID(origin), origin)
     try:
         if not still_wanted():
             return None

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
-from seed_pipelines.adapters.postgres.leases import Lease, Terms
+from seed_pipelines.adapters.postgres.leases import NO_TERMS, Lease, Terms
 from seed_pipelines.adapters.postgres.queue import UNSEEN_SECONDS
 from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun, SeedRun
 from seed_pipelines.errors import ConcurrencyCap, DatabaseUnavailable, LeaseHeld, QueuePending, SeedError
@@ -62,29 +63,32 @@ def place_in_queue(control: ControlDatabase, wanted: NewSeedRun, patience: Patie
 def acquire_in_turn(services: Services, run: SeedRun, terms: Terms, patience: Patience) -> Lease:
     """The lease of a seed run with all of its terms, once it is the turn of its queue entry.
 
-    What still writes under a lease that is taken over is ended after a while, and rolled back. Raises LeaseHeld,
-    ConcurrencyCap or QueuePending where nobody waits, QueueExpired after five minutes,
+    Raises LeaseHeld, ConcurrencyCap or QueuePending where nobody waits, QueueExpired after five minutes,
     IdempotencyConflict and IdempotencyInProgress.
     """
-    control = services.control
     while True:
         if terms.entry is not None:
-            control.stay_in_queue(terms.entry)
+            services.control.stay_in_queue(terms.entry)
         try:
-            return control.acquire(
-                run.tenant_id, run.environment, run.seed_run_id, run.origin, services.holder_finished, terms
-            )
+            return acquire(services, run.tenant_id, run.environment, run.seed_run_id, run.origin, terms)
         except (LeaseHeld, ConcurrencyCap, QueuePending) as refusal:
-            if not _writers_ended(services, refusal) and not patience.waits(refusal):
+            if not patience.waits(refusal):
                 raise
 
 
-def _writers_ended(services: Services, refusal: SeedError) -> bool:
-    """Whether the lease is nobody's any more, and those who still wrote under it were ended; they may stand still for ever."""
-    token = refusal.extensions.get("token") if isinstance(refusal, LeaseHeld) else None
-    if token is None:
-        return False
-    ended = services.target.end_writers(token)
-    if ended:
-        logger.warning("Ended %s transactions under token %s, whose lease nobody keeps alive.", ended, token)
-    return ended > 0
+def acquire(
+    services: Services, tenant_id: UUID, environment: str, seed_run_id: UUID, holder: str, terms: Terms = NO_TERMS
+) -> Lease:
+    """The lease of a tenant, new or taken over. What still writes under one that nobody keeps alive is ended after a while.
+
+    Raises LeaseHeld, and whatever the terms let the port raise.
+    """
+    control, finished = services.control, services.holder_finished
+    while True:
+        try:
+            return control.acquire(tenant_id, environment, seed_run_id, holder, finished, terms)
+        except LeaseHeld as refusal:
+            token = refusal.extensions.get("token")
+            if token is None or not (ended := services.target.end_writers(token)):
+                raise
+            logger.warning("Ended %s transactions under token %s, whose lease nobody keeps alive.", ended, token)
