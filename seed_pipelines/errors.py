@@ -108,7 +108,7 @@ class ManifestHashMismatch(ValidationFailure):
     """The manifest's content is not what its integrity.manifest_hash was sealed for."""
 
     code = "manifest_hash_mismatch"
-    title = "The manifest was changed after it was sealed"
+    title = "The manifest is not the one that was sealed, deployed or ordered"
 
 
 class CapExceeded(ValidationFailure):

@@ -1,10 +1,13 @@
 """What `seed_data` says when it is done: a table for people, JSON for machines, an exit code for pipelines."""
 
 import json
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from dagster import DagsterInstance
@@ -90,7 +93,7 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
         )
         facts.add_row("sealed as", answer["report"]["object_key"])
         place = f"{answer['seed_run_id']} --environment {answer['environment']}"
-        facts.add_row("verify by", f"seed-data verify {place} --rows")
+        facts.add_row("verify by", f"{_program()} verify {place} --rows")
     console.print(facts)
     made, title = _MADE[answer["outcome"]]
     rows = Table("entity", "rows planned", made, "digest", title=title, title_justify="left")
@@ -111,6 +114,12 @@ def print_outcome(outcome: RunOutcome, console: Console) -> None:
             " started. A new --idempotency-key starts a new run.",
             soft_wrap=True,
         )
+
+
+def _program() -> str:
+    """`seed-data` as whoever called this program may call it."""
+    beside = Path(sys.argv[0]).with_name("seed-data")
+    return str(beside) if shutil.which("seed-data") is None and beside.exists() else "seed-data"
 
 
 def _steps_table(outcome: RunOutcome) -> Table:

@@ -42,7 +42,8 @@ class QueueDisplay:
         if now - self._began >= TTL_SECONDS:
             return False
         if refusal.code != self._reason or now - self._told >= _REMINDER_SECONDS:
-            click.echo(f"waiting for {now - self._began:.0f} s: {refusal.detail}", err=True)
+            waited = round(now - self._began)
+            click.echo(f"waiting{f' for {waited} s' if waited else ''}: {refusal.detail}", err=True)
             self._reason, self._told = refusal.code, now
         time.sleep(_PAUSE_SECONDS)  # the queue is asked once a second; it cannot call back through a pooler
         return True

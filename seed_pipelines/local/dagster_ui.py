@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import ClassVar, Final
 
-from seed_pipelines.errors import StackUnavailable
+from seed_pipelines.errors import RequestInvalid, StackUnavailable
 from seed_pipelines.local.children import Child, free_port, start, stop, until_ready
 from seed_pipelines.local.server import RecordedServer
 
@@ -28,8 +28,8 @@ class DagsterUi(RecordedServer):
     def running(self, project_dir: Path, environment: Mapping[str, str], port: int | None = None) -> Iterator[Child]:
         """Start it on a loopback port, a free one if none is named; ready when entered, ended with all it started.
 
-        `project_dir` holds workspace.yaml. Raises StackUnavailable if it does not answer, or runs already. Runs in
-        progress end with it and count as dead.
+        `project_dir` holds workspace.yaml. Raises RequestInvalid if the named port is taken, StackUnavailable if it does
+        not answer, or runs already. Runs in progress end with it and count as dead.
         """
         if self.record.running() is not None:
             raise StackUnavailable(f"The Dagster UI of this stack runs already: {self.address}")
@@ -37,7 +37,11 @@ class DagsterUi(RecordedServer):
         if not workspace.exists():
             raise StackUnavailable(f"{workspace} does not exist: run `seed-data up` in the project's directory.")
         before = self.record.read()
-        chosen = port or free_port(before.port if before else None)
+        chosen = free_port(port or (before.port if before else None))
+        if port is not None and chosen != port:
+            raise RequestInvalid(
+                f"Nothing can be served at 127.0.0.1, port {port}: it is taken. Choose another --port."
+            )
         command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(chosen)]
         try:
             child = start(self.record, command, log=self.log, environment=environment, cwd=project_dir, port=chosen)

@@ -18,6 +18,8 @@ TENANT_TAG: Final = "seed/tenant"
 ENVIRONMENT_TAG: Final = "seed/environment"
 MANIFEST_TAG: Final = "seed/manifest"
 """The beginning of the manifest's hash."""
+ORDERED_MANIFEST_TAG: Final = "seed/ordered-manifest"
+"""The hash of the manifest that somebody outside of Dagster ordered a run of: the run is of that one or of none."""
 IDEMPOTENCY_KEY_TAG: Final = "seed/idempotency-key"
 """Of a run that somebody asked for under a key; others have one of their own."""
 

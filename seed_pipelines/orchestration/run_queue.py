@@ -27,6 +27,7 @@ from seed_pipelines.orchestration.manifest_jobs import (
     ENVIRONMENT_TAG,
     IDEMPOTENCY_KEY_TAG,
     MANIFEST_TAG,
+    ORDERED_MANIFEST_TAG,
     TENANT_TAG,
     ManifestJob,
 )
@@ -122,7 +123,12 @@ class RunQueue:
             definition,
             run_id=run_id,
             status=DagsterRunStatus.NOT_STARTED,
-            tags={**job.tags, **partition_tags(job.plan), IDEMPOTENCY_KEY_TAG: idempotency_key},
+            tags={
+                **job.tags,
+                **partition_tags(job.plan),
+                ORDERED_MANIFEST_TAG: job.manifest.integrity.manifest_hash,
+                IDEMPOTENCY_KEY_TAG: idempotency_key,
+            },
             remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, _REPOSITORY), job.job_name),
             job_code_origin=JobPythonOrigin(
                 job.job_name,

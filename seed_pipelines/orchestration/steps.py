@@ -13,7 +13,7 @@ from seed_pipelines.domain.backoff import delay_seconds
 from seed_pipelines.domain.plan import Shard
 from seed_pipelines.errors import DependencyUnavailable, ManifestHashMismatch, OutsideWindow, RateLimited, SeedError
 from seed_pipelines.orchestration.deferral import defer
-from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, IDEMPOTENCY_KEY_TAG, ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import EVIDENCE, IDEMPOTENCY_KEY_TAG, ORDERED_MANIFEST_TAG, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding
 from seed_pipelines.orchestration.runs import (
     PROBLEM_METADATA,
@@ -104,11 +104,20 @@ def _defer(context: Context, job: ManifestJob, services: Services, refusal: Outs
 def _request(context: Context, job: ManifestJob, seeding: Seeding) -> SeedRequest:
     environment, tenant, _ = job.identity
 
+    here = job.manifest.integrity.manifest_hash
+    ordered = context.run.tags.get(ORDERED_MANIFEST_TAG, here)
+
     def manifest() -> Any:
+        if ordered != here:
+            raise ManifestHashMismatch(
+                f"The run was ordered for manifest {ordered}, and {here} is deployed here: order it anew.",
+                expected=ordered,
+                actual=here,
+            )
         if job.path is None:
             return job.manifest
         found = seeding.read_manifest(job.path)
-        if found.integrity.manifest_hash != job.manifest.integrity.manifest_hash:
+        if found.integrity.manifest_hash != here:
             raise ManifestHashMismatch(
                 f"{job.path} was changed after this code location was loaded: reload the location and launch again."
             )

@@ -13,7 +13,7 @@ from seed_pipelines.adapters.postgres.isolation.attempt import Attempt
 from seed_pipelines.adapters.postgres.leases import Lease
 from seed_pipelines.domain.checks import CHECKS
 from seed_pipelines.errors import DatabaseUnavailable, ParquetMismatch
-from seed_pipelines.orchestration.manifest_jobs import ManifestJob
+from seed_pipelines.orchestration.manifest_jobs import ORDERED_MANIFEST_TAG, ManifestJob
 from seed_pipelines_tests.orchestration.dagster_worlds import FakeSeeding, execute, job_of, problem_of
 from seed_pipelines_tests.worlds import TENANT, World, catalogue, manifest
 
@@ -55,6 +55,16 @@ def test_a_run_seeds_checks_and_reports_and_gives_the_lease_back(world: World, j
     (report,) = world.control.reports[run.seed_run_id].values()
     assert report["passed"]
     assert {check["name"] for check in report["checks"]} == set(CHECKS)
+
+
+def test_a_run_that_was_ordered_for_another_manifest_seeds_nothing(world: World, job: ManifestJob) -> None:
+    """Whoever ordered it was told of that one; another was deployed since, or elsewhere."""
+    problem = problem_of(execute(world, job, tags={ORDERED_MANIFEST_TAG: "cd" * 32}))
+    assert problem["code"] == "manifest_hash_mismatch"
+    assert (problem["expected"], problem["actual"]) == ("cd" * 32, job.manifest.integrity.manifest_hash)
+    assert world.control.runs == {}
+    tags = {ORDERED_MANIFEST_TAG: job.manifest.integrity.manifest_hash}
+    assert execute(world, job, tags=tags).success
 
 
 def test_a_second_run_leaves_the_rows_alone_and_finds_the_same_digests(world: World, job: ManifestJob) -> None:

@@ -66,7 +66,8 @@ def entry_of_run(entries: tuple[LogEntry, ...], run: str, attempt: int | None) -
             return entry
     raise RequestInvalid(
         f"No report of {run}{'' if attempt is None else f', attempt {attempt}'}. A run that is at work, was refused or never"
-        " began has none; of one that had a report, the envelope can be verified in place of the id."
+        " began has none, and one that died has none until the sensor seal_reports of the Dagster daemon has found it; of one"
+        " that had a report, the envelope can be verified in place of the id."
     )
 
 

@@ -284,17 +284,11 @@ def test_the_page_for_auditors_runs_as_it_stands(sealed: Sealed, tmp_path: Path)
         pytest.skip(f"{', '.join(missing)} are not on this machine")
     page = (PROJECT_DIR / "docs" / "audit.md").read_text(encoding="utf-8")
     script = tmp_path / "audit.sh"
-    script.write_text("set -euo pipefail\n" + "\n".join(blocks(page, "bash")))
-    credentials = sealed.staging.stack.stack.s3._credentials()
+    script.write_text("set -euo pipefail\n" + "\n".join((*blocks(page, "sh"), *blocks(page, "bash"))))
     variables = {
         **sealed.staging.variables,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
-        "S3_ENDPOINT": sealed.staging.variables["AWS_ENDPOINT_URL"],
-        "AWS_ACCESS_KEY_ID": credentials["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": credentials["aws_secret_access_key"],
-        "VAULT_ADDR": sealed.staging.variables["SEED_VAULT_ADDR"],
-        "VAULT_TOKEN": Path(sealed.staging.variables["SEED_VAULT_TOKEN_FILE"]).read_text().strip(),
         "RUN_ID": sealed.last,
         "REPORT_KEY": sealed.object_key,
         "NO_PROXY": "127.0.0.1",
@@ -313,6 +307,15 @@ def test_the_page_for_auditors_runs_as_it_stands(sealed: Sealed, tmp_path: Path)
         cwd=tmp_path,
     )
     assert python.returncode == 0, python.stderr
+    listed = "grep '\\.dsse\\.json$')"
+    lines = "\n".join((*blocks(page, "sh"), *blocks(page, "bash")))
+    assert lines.count(listed) == 1
+    script.write_text(lines.replace(listed, f"{listed[:-1]} | tail -n +2)"))
+    broken = subprocess.run(
+        ["bash", str(script)], capture_output=True, text=True, check=False, cwd=tmp_path, env=variables, timeout=300
+    )
+    assert "FAILED: report 1: its number, and what is before it" in broken.stdout
+    assert "the chain is whole" not in broken.stdout
     flipped = bytearray((tmp_path / "envelope.json").read_bytes())
     flipped[60] ^= 1
     (tmp_path / "envelope.json").write_bytes(flipped)

@@ -127,7 +127,7 @@ class TestAtOnce:
         with stopped(staging) as process:
             waiting = staging.start("--wait", *OVERRIDE)
             assert waiting.stderr is not None
-            assert waiting.stderr.readline().startswith("waiting for 0 s: Dagster run")
+            assert waiting.stderr.readline().startswith("waiting: Dagster run")
             process.send_signal(signal.SIGCONT)
             assert finish(process).exit_code == 0
             served = finish(waiting)
