@@ -55,6 +55,7 @@ def _run(run: QueuedRun, tenant: Tenant, begun: SeedRun | None) -> dict[str, Any
         "idempotency_key": run.idempotency_key or _named_key(begun),
         "status": _status(run, begun),
         "created_at": run.created_at.isoformat(),
+        "problem": run.problem if begun is None else begun.problem,
         "seed_run": None if begun is None else _seed_run(begun),
     }
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -32,7 +32,7 @@ from seed_pipelines.orchestration.manifest_jobs import (
     ManifestJob,
 )
 from seed_pipelines.orchestration.resources import Seeding
-from seed_pipelines.orchestration.runs import origin_of, partition_tags
+from seed_pipelines.orchestration.runs import failed_steps, origin_of, partition_tags
 
 State = Literal["queued", "running", "canceling", "succeeded", "failed", "aborted"]
 
@@ -67,6 +67,8 @@ class QueuedRun:
     idempotency_key: str | None
     state: State
     created_at: datetime
+    problem: Mapping[str, Any] | None = None
+    """Problem Details of the step it failed in, if it has any."""
 
 
 class RunQueue:
@@ -90,14 +92,14 @@ class RunQueue:
         """The run of an id; None if there is none, or it is not for one tenant."""
         with _translated():
             record = self._instance.get_run_record_by_id(run_id)
-        return None if record is None else _seen(record)
+            return None if record is None else self._seen(record)
 
     def page(self, tenant: str, environment: str, after: str | None, limit: int) -> tuple[QueuedRun, ...]:
         """At most `limit` runs of a tenant and environment, the newest first, those before the run `after`."""
         wanted = RunsFilter(tags={TENANT_TAG: tenant, ENVIRONMENT_TAG: environment})
         with _translated():
             records = self._instance.get_run_records(wanted, limit=limit, cursor=after)
-        return tuple(run for record in records if (run := _seen(record)) is not None)
+            return tuple(run for record in records if (run := self._seen(record)) is not None)
 
     def cancel(self, run_id: str) -> None:
         """Take a run out of the queue, or have it end; SeedRunUnknown, SeedRunEnded, StackUnavailable."""
@@ -138,6 +140,13 @@ class RunQueue:
             ),
         )
 
+    def _seen(self, record: RunRecord) -> QueuedRun | None:
+        found = _without_events(record)
+        if found is None or found.state != "failed":
+            return found
+        problems = failed_steps(self._instance, found.run_id).values()
+        return replace(found, problem=next((problem for problem in problems if problem), None))
+
     def _refuse_unreachable(self, run: DagsterRun) -> None:
         state = _STATES[run.status]
         if run.is_finished:
@@ -160,7 +169,7 @@ def _translated() -> Iterator[None]:
         raise StackUnavailable(f"Dagster did not do what it was asked for ({type(error).__name__}).") from error
 
 
-def _seen(record: RunRecord) -> QueuedRun | None:
+def _without_events(record: RunRecord) -> QueuedRun | None:
     run = record.dagster_run
     if TENANT_TAG not in run.tags or ENVIRONMENT_TAG not in run.tags:
         return None

@@ -13,7 +13,7 @@ from seed_pipelines.adapters.postgres.seed_runs import NewSeedRun
 from seed_pipelines.domain.entities import ENTITIES
 from seed_pipelines.domain.manifest import read_manifest
 from seed_pipelines.domain.outbound import Endpoint
-from seed_pipelines.errors import DependencyUnavailable, StubUnavailable, VaultUnavailable
+from seed_pipelines.errors import DependencyUnavailable, OutsideWindow, StubUnavailable, VaultUnavailable
 from seed_pipelines_tests.api.conftest import RUNS, ApiWorld
 from seed_pipelines_tests.api.issuers import Issuer
 from seed_pipelines_tests.manifest_examples import changed, example, sealed
@@ -59,6 +59,18 @@ class TestCreate:
         assert answer.json()["idempotency_key"] == "key-1"
         found = api.get(answer.headers["Location"])
         assert (found.content, found.headers["ETag"]) == (answer.content, answer.headers["ETag"])
+
+    def test_a_run_that_was_refused_in_dagster_says_why(self, api: ApiWorld) -> None:
+        """It has begun no seed run that could."""
+        place = created(api).headers["Location"]
+        problem = OutsideWindow("Not now.", opens_at="2025-06-01T02:00:00+00:00").problem()
+        (run_id,) = api.runs.runs
+        api.runs.runs[run_id] = replace(api.runs.runs[run_id], state="failed", problem=problem)
+        found = api.get(place).json()
+        assert (found["status"], found["seed_run"], found["problem"]) == ("failed", None, problem)
+        begun(api, run_id, status="failed", problem=VaultUnavailable("Gone.").problem())
+        found = api.get(place).json()
+        assert found["problem"]["code"] == found["seed_run"]["problem"]["code"] == "vault_unavailable"
 
     def test_it_is_created_once_for_a_key(self, api: ApiWorld) -> None:
         """Whoever asks again gets the same bytes and fields, also when the run has gone on."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -13,6 +14,7 @@ from seed_pipelines_tests.e2e.conftest import RunningStack
 from seed_pipelines_tests.e2e.dagster.conftest import CUSTOMERS, ONE_SHARD
 from seed_pipelines_tests.e2e.dagster.test_concurrency import asked
 from seed_pipelines_tests.e2e.dagster.webserver import Webserver
+from seed_pipelines_tests.manifest_examples import changed, sealed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -51,6 +53,25 @@ def test_a_run_is_begun_by_the_daemon_and_seeds(webserver: Webserver, dagster_st
     query = "SELECT status, subject, idempotency_key FROM seed.seed_run WHERE idempotency_key = 'api-run'"
     assert asked(dagster_stack, "seed_staging", query) == [("succeeded", "seed_service", "api-run")]
     assert webserver.finished(run["id"]).status == "SUCCESS"
+
+
+def test_a_run_of_a_manifest_that_is_not_deployed_where_it_begins_seeds_nothing(
+    webserver: Webserver, dagster_stack: RunningStack, tmp_path: Path
+) -> None:
+    """Whoever ordered it was told of that one: it fails, and says which manifest is there."""
+    ordered = sealed(changed(deployed(dagster_stack, "staging"), "/metadata/version", "9.9.9"))
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "staging" / "tenant-a.json").write_text(json.dumps(ordered))
+    with served(dagster_stack, TENANT_A, SEED_MANIFESTS_DIR=str(tmp_path)) as api:
+        created = api.post(RUNS, ordered)
+        assert created.status_code == 201, created.text
+        run = awaited(api, created.headers["Location"], lambda run: run["status"] in _ENDED)
+    assert (run["status"], run["seed_run"]) == ("failed", None)
+    assert (run["problem"]["code"], run["problem"]["expected"]) == (
+        "manifest_hash_mismatch",
+        ordered["integrity"]["manifest_hash"],
+    )
+    assert webserver.finished(run["id"]).status == "FAILURE"
 
 
 def test_a_run_that_is_cancelled_keeps_what_it_has_committed(webserver: Webserver, dagster_stack: RunningStack) -> None:
