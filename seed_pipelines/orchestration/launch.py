@@ -6,6 +6,7 @@ from typing import Any, Final
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import StepFailureData
+from dagster_shared.error import SerializableErrorInfo
 
 from seed_pipelines.errors import DatabaseUnavailable, Interrupted, SeedError
 from seed_pipelines.orchestration.code_location import build_definitions
@@ -40,17 +41,19 @@ def launch(job: ManifestJob, seeding: Seeding, instance: DagsterInstance, run_id
     run = instance.get_run_by_id(run_id)
     if _was_stopped(failures) or (run is not None and run.status is DagsterRunStatus.CANCELED):
         return Interrupted("The run was stopped; what it had not committed was rolled back.").problem()
-    return next(
-        (found for failure in failures if (found := problem_of(failure)) is not None), _unexplained(run_id, failures)
-    )
+    of_steps = [failure.error for failure in failures]
+    of_run = [event.job_failure_data.error for event in result.all_events if event.is_job_failure]
+    unexplained = _unexplained(run_id, [error for error in of_steps or of_run if error is not None])
+    return next((found for failure in failures if (found := problem_of(failure)) is not None), unexplained)
 
 
 def _was_stopped(failures: Sequence[StepFailureData]) -> bool:
     return any(f.error and f.error.cls_name == DagsterExecutionInterruptedError.__name__ for f in failures)
 
 
-def _unexplained(run_id: str, failures: Sequence[StepFailureData]) -> Mapping[str, Any]:
-    names = {error.cause.cls_name or "" for failure in failures if (error := failure.error) and error.cause}
+def _unexplained(run_id: str, errors: Sequence[SerializableErrorInfo]) -> Mapping[str, Any]:
+    # What Dagster's storage raises between the lines of a step is wrapped in nothing.
+    names = {(error.cause or error).cls_name or "" for error in errors}
     if names and names <= _STORAGE_AWAY:
         return DatabaseUnavailable(
             f"Dagster's storage went away in the middle of a step ({', '.join(sorted(names))}): see run {run_id}."
