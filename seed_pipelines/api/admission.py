@@ -1,7 +1,7 @@
 """Who asks, for which tenant and environment, and how often: what every request passes, in this order."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 from uuid import uuid4
 
@@ -10,8 +10,9 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from seed_pipelines.adapters.postgres.access_decisions import Action
-from seed_pipelines.adapters.postgres.admissions import Asking
+from seed_pipelines.adapters.postgres.admissions import Admission, Asking
 from seed_pipelines.adapters.postgres.idempotency import Claim, Operation
+from seed_pipelines.adapters.postgres.quick_answers import QuickRequest
 from seed_pipelines.adapters.postgres.request_answers import Given
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.api.answers import Answer
@@ -45,16 +46,17 @@ class Asked:
             raise RateLimited("The allowance is used up: Retry-After says when the next request is taken.")
 
     def permission(self, action: Action) -> Permission:
-        """Whether the subject of the token may do it."""
+        """Whether the subject of the token may do it; if not, with Forbidden."""
         caller = Caller(str(uuid4()), self.token.subject, self.token.roles)
-        return permission_of(self.token.subject, self.roles, self.tenant, self.environment, action, caller)
+        found = permission_of(self.token.subject, self.roles, self.tenant, self.environment, action, caller)
+        return found if found.refusal is None else replace(found, refusal=Forbidden(found.refusal.detail))
 
     def authorize(self, action: Action) -> None:
         """The subject of the token may do it, and the answer is on record; Forbidden. Waits for the database."""
         permission = self.permission(action)
         self.realm.control.record_decision(permission.decision)
         if permission.refusal is not None:
-            raise Forbidden(permission.refusal.detail) from permission.refusal
+            raise permission.refusal
 
     def claim(self, operation: Operation, key: str, content_hash: str, profile: str) -> Claim:
         """What is asked for under a key."""
@@ -69,18 +71,15 @@ class Asked:
 
         return _response(await self.realm.answers.once(claim, permission.decision, text))
 
-    async def at_once(self, action: Action, claim: Claim, answer: Callable[[], Answer]) -> Response:
-        """The same, where the answer is worked out in no time."""
-        permission = await self._permitted(action, claim)
-        return _response(await self.realm.answers.at_once(claim, permission.decision, lambda: answer().text))
-
     async def _permitted(self, action: Action, claim: Claim) -> Permission:
         """There is an answer or an allowance for one, and the subject of the token may have it; RateLimited, Forbidden."""
-        if not self.decision.allowed and await self.realm.answers.find(claim) is None:
-            self.within_allowance()
         permission = self.permission(action)
+        is_found = not self.decision.allowed and permission.refusal is None
+        if not (is_found and await self.realm.answers.find(claim) is not None):
+            self.within_allowance()
         if permission.refusal is not None:
-            await to_thread.run_sync(self.authorize, action)
+            await to_thread.run_sync(self.realm.control.record_decision, permission.decision)
+            raise permission.refusal
         return permission
 
 
@@ -94,23 +93,82 @@ def services_of(request: Request) -> ApiServices:
     return services
 
 
-async def asked(request: Request) -> Asked:
-    """Somebody who is known asks, and it is counted; Forbidden unless the token is for this tenant and environment.
+@dataclass(frozen=True)
+class Known:
+    """A request of somebody whose token is for the environment that it names; the database was not asked yet."""
 
-    Unauthenticated before anything else; RequestMalformed.
-    """
+    request: Request
+    services: ApiServices
+    realm: Realm
+    token: Token
+    asking: Asking
+
+    def admitted(self, admission: Admission) -> Asked:
+        """What the database says of it, which the response will tell; Forbidden unless the token is for the tenant."""
+        if admission.decision is None:
+            raise Forbidden(
+                f"{self.token.subject} asks for {self.asking.named!r} with a token for {admission.tenant.slug}."
+            )
+        setattr(self.request.state, DECISION, admission.decision)
+        found = (admission.tenant, admission.roles, self.asking.environment, admission.decision)
+        return Asked(self.services, self.realm, self.token, *found)
+
+    async def asked(self) -> Asked:
+        """Ask the database, which counts the request; Forbidden, TenantUnknown."""
+        return self.admitted(await self.realm.admissions.ask(self.asking))
+
+    async def at_once(self, action: Action, claim: Claim, answer: Callable[[Tenant], Answer]) -> Response:
+        """What `Asked.once` gives, where the answer is worked out in no time: those that come together share exchanges."""
+        made: list[Answer] = []
+
+        def permission(admission: Admission, is_answered: bool) -> Permission:
+            asked = self.admitted(admission)
+            found = asked.permission(action)
+            if not is_answered or found.refusal is not None:
+                asked.within_allowance()
+            return found
+
+        def text(tenant: Tenant) -> str:
+            made.append(answer(tenant))
+            return made[-1].text
+
+        found = await self.realm.quick_answers.ask(QuickRequest(self.asking, claim, permission, text))
+        if isinstance(found, Given):
+            return made[-1].response() if made else _response(found)
+
+        async def later() -> Answer:
+            return answer(found.tenant)
+
+        return await self.admitted(found).once(action, claim, later)
+
+
+async def known(request: Request) -> Known:
+    """Somebody who is known asks, for an environment that the token is for; Unauthenticated, RequestMalformed, Forbidden."""
     services = services_of(request)
     token = await services.tokens.verify(request.headers.get("Authorization"))
     wanted = named(request, with_key=request.method == "POST")
     if wanted.environment != token.environment or wanted.environment not in services.environments:
         raise Forbidden(f"{token.subject} asks for {wanted.environment} with a token for {token.environment}.")
-    realm, allowance = services.realms(wanted.environment), services.allowance
-    asking = Asking(token.subject, token.tenant_id, wanted.tenant.lower(), wanted.environment, _PURPOSE)
-    found = await realm.admissions.ask(asking, allowance.limit, allowance.window_seconds, allowance.burst)
-    if found.decision is None:
-        raise Forbidden(f"{token.subject} asks for {wanted.tenant!r} with a token for {found.tenant.slug}.")
-    setattr(request.state, DECISION, found.decision)
-    return Asked(services, realm, token, found.tenant, found.roles, wanted.environment, found.decision)
+    allowance = services.allowance
+    asking = Asking(
+        token.subject,
+        token.tenant_id,
+        wanted.tenant.lower(),
+        wanted.environment,
+        _PURPOSE,
+        allowance.limit,
+        allowance.window_seconds,
+        allowance.burst,
+    )
+    return Known(request, services, services.realms(wanted.environment), token, asking)
+
+
+async def asked(request: Request) -> Asked:
+    """Somebody who is known asks, and it is counted; Forbidden unless the token is for this tenant and environment.
+
+    Unauthenticated before anything else; RequestMalformed.
+    """
+    return await (await known(request)).asked()
 
 
 async def _key(request: Request) -> str:

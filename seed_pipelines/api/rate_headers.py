@@ -1,10 +1,8 @@
 """Header fields that every response carries, whatever became of the request."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seed_pipelines.api.services import Allowance
@@ -14,6 +12,7 @@ DECISION: Final = "rate_limit_decision"
 """Where the request's state has the answer of the rate limiter."""
 
 _POLICY: Final = "api"
+_NO_GUESSING: Final = {"X-Content-Type-Options": "nosniff"}
 
 
 class CommonHeaders:
@@ -32,16 +31,16 @@ class CommonHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in rate_headers(self._allowance, state.get(DECISION)).items():
-                    headers.setdefault(name, value)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
+                there = dict(message["headers"])
+                fields = rate_headers(self._allowance, state.get(DECISION)) | _NO_GUESSING
+                added = ((name.lower().encode(), value.encode()) for name, value in fields.items())
+                message["headers"] = [*message["headers"], *(field for field in added if field[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def rate_headers(allowance: Allowance, decision: Decision | None) -> Mapping[str, str]:
+def rate_headers(allowance: Allowance, decision: Decision | None) -> dict[str, str]:
     """The fields of a response; a request that was not counted, as nobody is known to have sent it, finds all of it there.
 
     Seconds are rounded up. `RateLimit` and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10.

@@ -1,5 +1,6 @@
 """The process that answers: one HTTP server until SIGINT or SIGTERM."""
 
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -48,4 +49,7 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises a signal that it has obeyed once more, for whoever had a handler before it.
         signal.signal(number, lambda *_: None)
+    # What is there by now stays: looking through all of it for garbage would halt every request, for a fifth of a second.
+    gc.collect()
+    gc.freeze()
     uvicorn.Server(config).run(sockets=[listener])

@@ -11,6 +11,7 @@ from seed_pipelines.adapters.manifest_files import LoadedManifest
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
 from seed_pipelines.adapters.postgres.admissions import Admission, Asking
 from seed_pipelines.adapters.postgres.idempotency import Claim
+from seed_pipelines.adapters.postgres.quick_answers import QuickRequest
 from seed_pipelines.adapters.postgres.request_answers import Given
 from seed_pipelines.api.tokens import RememberedTokens
 from seed_pipelines.api.verdicts import Verdicts
@@ -25,7 +26,7 @@ from seed_pipelines.seeding.control_database import ControlDatabase
 class Admissions(Protocol):
     """Tenants, grants and allowances."""
 
-    async def ask(self, asking: Asking, limit: int, window_seconds: int, burst: int) -> Admission:
+    async def ask(self, asking: Asking) -> Admission:
         """Look the subject and the tenant up, and take a request from the tenant's allowance; TenantUnknown."""
 
 
@@ -41,11 +42,19 @@ class Answers(Protocol):
         `permission` is recorded before, whatever becomes of the request.
         """
 
-    async def at_once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], str]) -> Given:
-        """What `once` gives, where the answer is worked out in no time."""
-
     def reserved(self, claim: Claim) -> UUID:
         """The id for what is made under the key, the same until it is answered; for a thread that may wait."""
+
+
+class QuickAnswers(Protocol):
+    """Answers that are worked out in no time, to requests that are admitted meanwhile."""
+
+    async def ask(self, request: QuickRequest) -> Given | Admission:
+        """Take a request from the tenant's allowance and answer it under its key.
+
+        The admission where another process is at work on the key. Whatever the request's functions raise is raised, and
+        TenantUnknown, IdempotencyConflict.
+        """
 
 
 class Runs(Protocol):
@@ -81,6 +90,7 @@ class Realm:
     control: ControlDatabase
     answers: Answers
     admissions: Admissions
+    quick_answers: QuickAnswers
 
 
 @dataclass(frozen=True)

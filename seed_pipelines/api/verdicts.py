@@ -1,6 +1,7 @@
 """What has been found of manifests: the same bytes always have the same fingerprint, and the same document the same verdict."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from typing import Final
 from uuid import UUID
@@ -23,6 +24,7 @@ class Verdicts:
     def __init__(self) -> None:
         self._fingerprints: OrderedDict[tuple[Syntax, bytes], str] = OrderedDict()
         self._answers: OrderedDict[Subject, Answer] = OrderedDict()
+        self._lock = threading.Lock()
 
     def fingerprint(self, content: bytes, syntax: Syntax) -> str | None:
         """That of these bytes; None if it is to be computed."""
@@ -36,11 +38,12 @@ class Verdicts:
         """Keep what was found of a manifest, if it is valid."""
         if answer.status != OK:
             return
-        self._fingerprints[_digest(content, syntax)] = subject[0]
-        self._answers[subject] = answer
-        for kept in (self._fingerprints, self._answers):
-            while len(kept) > MOST:
-                kept.popitem(last=False)
+        with self._lock:
+            self._fingerprints[_digest(content, syntax)] = subject[0]
+            self._answers[subject] = answer
+            for kept in (self._fingerprints, self._answers):
+                while len(kept) > MOST:
+                    kept.popitem(last=False)
 
 
 def _digest(content: bytes, syntax: Syntax) -> tuple[Syntax, bytes]:

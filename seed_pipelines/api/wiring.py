@@ -1,7 +1,9 @@
 """The application with the real outside systems, where the settings say they are."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,6 +18,7 @@ from seed_pipelines.adapters.postgres.admissions import Admissions
 from seed_pipelines.adapters.postgres.async_database import AsyncDatabase
 from seed_pipelines.adapters.postgres.control import PostgresControl
 from seed_pipelines.adapters.postgres.database import Database
+from seed_pipelines.adapters.postgres.quick_answers import QuickAnswers
 from seed_pipelines.adapters.postgres.request_answers import RequestAnswers
 from seed_pipelines.adapters.vault import TransitKeys
 from seed_pipelines.api.app import create_app
@@ -24,14 +27,17 @@ from seed_pipelines.api.services import Allowance, ApiServices, Realm
 from seed_pipelines.api.tokens import RememberedTokens, TokenVerifier
 from seed_pipelines.api.verdicts import Verdicts
 from seed_pipelines.domain.entities import ENTITIES
-from seed_pipelines.errors import RequestInvalid
+from seed_pipelines.errors import RequestInvalid, SeedError
 from seed_pipelines.orchestration.resources import SeedingFromSettings
 from seed_pipelines.orchestration.run_queue import RunQueue
 from seed_pipelines.orchestration.settings import Settings
 
 _NAME: Final = "seed_pipelines api"
+_FORGETTING_SECONDS: Final = 60
 _PREFLIGHT_SECONDS: Final = 2
 """For one question to a server that a run will need."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,16 @@ class Reached:
         """By one URL."""
         return cls(Database(url, application_name=_NAME), AsyncDatabase(url, application_name=_NAME))
 
+    @property
+    def answers(self) -> RequestAnswers:
+        """Those that are given once."""
+        return RequestAnswers(self.database, self.exchanges)
+
     def realm(self, settings: Settings) -> Realm:
         """What the API asks it."""
         control = PostgresControl(self.database, settings.lease_ttl_seconds)
-        return Realm(control, RequestAnswers(self.database, self.exchanges), Admissions(self.exchanges))
+        admissions = Admissions(self.exchanges)
+        return Realm(control, self.answers, admissions, QuickAnswers(self.exchanges, admissions))
 
 
 def app_of(settings: Settings, instance: DagsterInstance) -> ASGIApp:
@@ -99,4 +111,28 @@ async def _kept(*databases: Reached) -> AsyncIterator[None]:
         for reached in databases:
             stack.enter_context(reached.database.kept())
             stack.push_async_callback(reached.exchanges.close)
+            await stack.enter_async_context(_forgetting(reached))
         yield
+
+
+@asynccontextmanager
+async def _forgetting(reached: Reached) -> AsyncIterator[None]:
+    """Have old answers removed, now and every minute."""
+
+    async def forget() -> None:
+        while True:
+            try:
+                await reached.answers.forget_old()
+            except SeedError as error:
+                logger.warning("Old answers stay for now. %s", error.detail)
+            except Exception:
+                logger.exception("Old answers stay for now")
+            await asyncio.sleep(_FORGETTING_SECONDS)
+
+    task = asyncio.create_task(forget())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -9,13 +9,14 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
 
 import yaml
 
 from seed_pipelines.domain.issues import Issue, pointer, shown
-from seed_pipelines.domain.manifest_yaml import LONGEST_KEY, Span, YamlReader, decimal
+from seed_pipelines.domain.manifest_yaml import LONGEST_KEY, LONGEST_NUMBER, Span, YamlReader, decimal
 from seed_pipelines.errors import ManifestInvalid
 
 Document = dict[str, Any]
@@ -98,6 +99,35 @@ def _yaml(text: str) -> Document:
     return _checked(root)
 
 
+class _PeculiarError(Exception):
+    """There may be something about the text that has to be told with its place."""
+
+
+def _found_once(pairs: list[tuple[str, Any]]) -> Document:
+    members = dict(pairs)
+    if len(members) < len(pairs) or any(len(key) > LONGEST_KEY for key in members):
+        raise _PeculiarError
+    return members
+
+
+def _whole(written: str) -> int:
+    if len(written) > LONGEST_NUMBER:
+        raise _PeculiarError
+    return int(written)
+
+
+def _fraction(written: str) -> int | float:
+    number = decimal(written)
+    if not math.isfinite(number):
+        raise _PeculiarError
+    return number
+
+
+_SOUND: Final = json.JSONDecoder(
+    object_pairs_hook=_found_once, parse_int=_whole, parse_float=_fraction, parse_constant=_fraction
+)
+
+
 @dataclass(frozen=True)
 class _Members:
     pairs: tuple[tuple[str, Any], ...]
@@ -105,6 +135,14 @@ class _Members:
 
 def _json(text: str) -> Document:
     _refuse_deep_json(text)
+    if len(text) <= MOST_NODES and "\\u" not in text:  # which may be half of a surrogate pair
+        with suppress(_PeculiarError, json.JSONDecodeError):
+            return _checked(_SOUND.decode(text))
+    return _checked(_json_with_places(text))
+
+
+def _json_with_places(text: str) -> object:
+    """The same, where what is wrong is told by its place."""
     try:
         raw = json.loads(
             text,
@@ -120,7 +158,7 @@ def _json(text: str) -> Document:
     root = _plain(raw, (), issues, iter(range(MOST_NODES)))
     if issues:
         refuse(*issues[:MOST_ISSUES])
-    return _checked(root)
+    return root
 
 
 def _refuse_deep_json(text: str) -> None:

@@ -56,8 +56,8 @@ class _Sound:
     def get(self, *path: str) -> Any:
         """The value at a path; None if it is absent or something on the way to it is wrong."""
         value = self.document
-        for depth, key in enumerate(path):
-            if not isinstance(value, dict) or key not in value or self.is_wrong(*path[: depth + 1]):
+        for depth, key in enumerate(path, 1):
+            if not isinstance(value, dict) or key not in value or (self.wrong and self.is_wrong(*path[:depth])):
                 return None
             value = value[key]
         return value
@@ -133,7 +133,7 @@ def _ancestry(sound: _Sound, kind: Seedable) -> Iterator[Issue]:
     rows = sound.rows
     if kind.name not in rows:
         return
-    parent, place = kind.parent, pointer(("volumetry", kind.name, "cap"))
+    parent, place = kind.parent, f"/volumetry/{kind.name}/cap"
     if parent is None and rows[kind.name] > kind.most_rows:
         yield Issue(place, "out_of_range", f"it asks for {rows[kind.name]:,} rows", f"at most {kind.most_rows:,} rows")
     volumetry = sound.get("volumetry") or {}
@@ -183,17 +183,14 @@ def _cost_model(sound: _Sound, catalogue: Catalogue) -> Iterator[Issue]:
 
 
 def _entities(sound: _Sound, catalogue: Catalogue, generated: Collection[str]) -> Iterator[Issue]:
-    possible = [entity for entity in catalogue.entities if entity in generated]
     for entity in sound.get("volumetry") or ():
-        if sound.is_wrong("volumetry", entity):
+        if (entity in generated and entity in catalogue.entities) or sound.is_wrong("volumetry", entity):
             continue
-        place = pointer(("volumetry", entity))
+        code, message = "not_generated", "this version does not generate the entity"
         if entity not in catalogue.entities:
-            message = f"the catalogue {catalogue.version} has no such entity"
-            yield Issue(place, "unknown_entity", message, f"one of {', '.join(possible)}")
-        elif entity not in generated:
-            message = "this version does not generate the entity"
-            yield Issue(place, "not_generated", message, f"one of {', '.join(possible)}")
+            code, message = "unknown_entity", f"the catalogue {catalogue.version} has no such entity"
+        possible = ", ".join(name for name in catalogue.entities if name in generated)
+        yield Issue(pointer(("volumetry", entity)), code, message, f"one of {possible}")
 
 
 def _caps(sound: _Sound, catalogue: Catalogue) -> Iterator[Issue]:

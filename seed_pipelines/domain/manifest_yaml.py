@@ -15,8 +15,9 @@ Path = tuple[str | int, ...]
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 _FRACTION: Final = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None, "~": None, "": None}
-_LONGEST_NUMBER: Final = 40
 
+LONGEST_NUMBER: Final = 40
+"""Most characters of a number."""
 LONGEST_KEY: Final = 200
 """Most characters of a key."""
 
@@ -35,7 +36,7 @@ class _LimitError(Exception):
 
 def decimal(written: str) -> int | float:
     """The number that digits denote; infinite beyond 40 characters, which no manifest allows."""
-    if len(written) > _LONGEST_NUMBER:
+    if len(written) > LONGEST_NUMBER:
         return math.inf
     return int(written) if _INTEGER.fullmatch(written) else float(written)
 

@@ -23,7 +23,7 @@ from seed_pipelines.domain.stub_addresses import StubAddresses
 from seed_pipelines.errors import IdentityUnavailable
 from seed_pipelines_tests.api.issuers import AUDIENCE, ISSUER, SUBJECT, Issuer
 from seed_pipelines_tests.contracts.responses import check_response
-from seed_pipelines_tests.fakes.requests import FakeAdmissions, FakeAnswers, FakeRuns, FakeServers
+from seed_pipelines_tests.fakes.requests import FakeAdmissions, FakeAnswers, FakeQuickAnswers, FakeRuns, FakeServers
 from seed_pipelines_tests.manifest_examples import example
 from seed_pipelines_tests.worlds import TENANT, World
 
@@ -57,6 +57,7 @@ class ApiWorld:
     runs: FakeRuns
     servers: FakeServers
     keys: Keys
+    quick_answers: FakeQuickAnswers
     folder: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     """What is deployed."""
 
@@ -94,6 +95,7 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
     world.control.granted_to[SUBJECT_PREFIX + SUBJECT] = frozenset({"seed-runner"})
     control, runs, servers, keys = world.control, FakeRuns(), FakeServers(), Keys(issuer)
     answers, limits = FakeAnswers(control), FakeAdmissions(control)
+    quick_answers = FakeQuickAnswers(answers, limits)
     deployed = read_manifest(example(), world.catalogue, ENTITIES)
     folder = {deployed.identity: deployed}
 
@@ -102,7 +104,7 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
         return None if there is None else LoadedManifest(Path("tenant-a.yaml"), "", there, there.document)
 
     services = ApiServices(
-        realms=lambda _: Realm(control, answers, limits),
+        realms=lambda _: Realm(control, answers, limits, quick_answers),
         environments=("staging", "perf"),
         runs=runs,
         deployed=found,
@@ -115,4 +117,4 @@ def api(world: World, issuer: Issuer) -> Iterator[ApiWorld]:
         clock=lambda: world.now,
     )
     with TestClient(create_app(services), raise_server_exceptions=False) as client:
-        yield ApiWorld(world, issuer, client, answers, limits, runs, servers, keys, folder)
+        yield ApiWorld(world, issuer, client, answers, limits, runs, servers, keys, quick_answers, folder)

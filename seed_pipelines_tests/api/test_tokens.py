@@ -209,10 +209,14 @@ def test_keys_that_cannot_be_had_are_503_for_everybody(api: ApiWorld) -> None:
 
 
 def test_what_was_answered_is_not_repeated_for_a_stranger(api: ApiWorld, issuer: Issuer) -> None:
-    """The key alone opens nothing, even when the allowance is used up."""
+    """The key alone opens nothing; when the allowance is used up, a used key and another one have the same answer."""
     api.post()
+    stranger = issuer.token(sub="stranger")
+    assert api.post(token=stranger).status_code == 403
     api.limits.left = 0
-    assert api.post(token=issuer.token(sub="stranger")).status_code == 403
+    used, other = api.post(token=stranger), api.post(key="other", token=stranger)
+    assert used.status_code == 429
+    assert used.content == other.content
 
 
 def test_answers_on_what_a_token_may_do_are_on_record(api: ApiWorld, issuer: Issuer) -> None:

@@ -86,6 +86,28 @@ def test_replays_are_byte_identical(api: ApiWorld, body: dict[str, Any]) -> None
     assert api.answers.computed == 1
 
 
+def test_a_key_that_another_process_has_is_waited_for(api: ApiWorld) -> None:
+    """The request is taken from the allowance once, and its answer is the same."""
+    api.quick_answers.elsewhere.add("key-1")
+    first = api.post()
+    assert (first.status_code, len(api.limits.asked)) == (200, 1)
+    api.quick_answers.elsewhere.clear()
+    again = api.post()
+    assert again.content == first.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert api.answers.computed == 1
+
+
+def test_a_manifest_that_takes_longer_is_answered_too(api: ApiWorld) -> None:
+    """JSON of more than 4 KiB, by a thread: under the key of a short one it is the same request."""
+    long = json.dumps(example(), indent=200)
+    assert len(long) > 4_096
+    first, second = api.post(body=long), api.post()
+    assert first.json()["valid"]
+    assert second.content == first.content
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
 def test_another_manifest_under_the_key_is_a_conflict(api: ApiWorld) -> None:
     """Also one that differs in nothing but its hash."""
     api.post()

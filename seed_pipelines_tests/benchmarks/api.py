@@ -1,8 +1,10 @@
 """`python -m seed_pipelines_tests.benchmarks.api`: validating manifests over HTTP beside an endpoint that does nothing."""
 
+import itertools
+import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,9 +20,11 @@ from seed_pipelines_tests.e2e.api.server import TENANT_A, VALIDATE, Served, depl
 from seed_pipelines_tests.load import k6
 
 GOAL: Final = 0.5
-VARIANTS: Final = 5_000
-"""More manifests than are sent before the first one comes again."""
 _WARMING_SECONDS: Final = 1.0
+_MOST_WARMING: Final = 10_000
+"""Requests of a warming lap."""
+_MARGIN: Final = 3
+"""Times as many manifests are made as the warming lap asked for in that time."""
 _SERVER: Final = (sys.executable, "-m", "seed_pipelines_tests.benchmarks.api_server")
 _VARIABLES: Final = {"SEED_API_RATE_LIMIT": "10000000"}
 
@@ -31,8 +35,8 @@ class Endpoint:
 
     name: str
     path: str
-    manifests: Sequence[str]
-    """What is sent, in turn."""
+    supply: Callable[[int], Sequence[str]]
+    """At least so many manifests to be sent, or one that is sent each time."""
     goal: bool = False
 
 
@@ -56,37 +60,47 @@ class Lap:
 def api(seconds: float, laps: int, users: int) -> None:
     """Measure on a local stack that is removed afterwards; every request has a key of its own."""
     manifest = open_now()
-    manifests = k6.variants(manifest, VARIANTS)
+    numbers = itertools.count(1)
+
+    def same(_: int) -> Sequence[str]:
+        return (json.dumps(manifest),)
+
+    def new(number: int) -> Sequence[str]:
+        return tuple(k6.others(manifest, itertools.islice(numbers, number)))
+
     endpoints = (
-        Endpoint("empty endpoint", EMPTY, manifests),
-        Endpoint("empty endpoint, in a thread", EMPTY_IN_THREAD, manifests),
-        Endpoint("validate, the same manifest each time", VALIDATE, manifests[:1]),
-        Endpoint("validate, another manifest each time", VALIDATE, manifests, goal=True),
+        Endpoint("empty endpoint", EMPTY, same),
+        Endpoint("empty endpoint, in a thread", EMPTY_IN_THREAD, same),
+        Endpoint("validate, the same manifest each time", VALIDATE, same, goal=True),
+        Endpoint("validate, a new manifest each time", VALIDATE, new, goal=True),
     )
-    load = k6.Load(users, seconds)
+    load, warming = k6.Load(users, seconds), k6.Load(users, _WARMING_SECONDS)
     found: dict[str, list[Lap]] = {endpoint.name: [] for endpoint in endpoints}
     with (
         tempfile.TemporaryDirectory() as folder,
         deployed_stack(Path(folder), manifest) as stack,
         served(stack, TENANT_A, program=_SERVER, **_VARIABLES) as server,
     ):
-        for endpoint in endpoints:
-            _lap(endpoint, server, k6.Load(users, _WARMING_SECONDS))
+        warm = {endpoint.name: _lap(endpoint, server, warming, _MOST_WARMING) for endpoint in endpoints}
         for _ in range(laps):
             for endpoint in endpoints:
-                found[endpoint.name].append(_lap(endpoint, server, load))
+                expected = round(_MARGIN * warm[endpoint.name].rate * seconds)
+                found[endpoint.name].append(_lap(endpoint, server, load, expected))
     _show(endpoints, found, f"{users} callers at once, {laps} laps of {seconds:g} s; {machine()}")
 
 
-def _lap(endpoint: Endpoint, server: Served, load: k6.Load) -> Lap:
-    """RuntimeError if a request failed."""
+def _lap(endpoint: Endpoint, server: Served, load: k6.Load, expected: int) -> Lap:
+    """RuntimeError if a request failed, or more were sent than are `expected`."""
+    manifests = endpoint.supply(expected)
     process = psutil.Process(server.process_id)
     before = process.cpu_times()
-    outcome = k6.run("throughput.js", server, endpoint.manifests, load, endpoint.path)
+    outcome = k6.run("throughput.js", server, manifests, load, endpoint.path)
     after = process.cpu_times()
     if not outcome.passed:
         raise RuntimeError(f"{endpoint.name}: {outcome.shown}")
     requests, times = outcome.metrics["http_reqs"], outcome.metrics["http_req_duration"]
+    if 1 < len(manifests) < requests["count"]:
+        raise RuntimeError(f"{endpoint.name}: {len(manifests):,} manifests for {requests['count']:,} requests")
     spent = after.user + after.system - before.user - before.system
     return Lap(requests["rate"], times["med"], times["p(99)"], 1_000 * spent / requests["count"])
 

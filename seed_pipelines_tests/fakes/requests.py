@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
 from seed_pipelines.adapters.postgres.admissions import Admission, Asking
 from seed_pipelines.adapters.postgres.idempotency import Claim
+from seed_pipelines.adapters.postgres.quick_answers import QuickRequest
 from seed_pipelines.adapters.postgres.request_answers import Given
 from seed_pipelines.domain.manifest import Manifest
 from seed_pipelines.domain.outbound import Endpoint
@@ -52,12 +53,6 @@ class FakeAnswers:
             self.answers[tuple(claim.identity)] = (claim.manifest_hash, text)
             return Given(text, repeated=False)
 
-    async def at_once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], str]) -> Given:
-        async def answered() -> str:
-            return answer()
-
-        return await self.once(claim, permission, answered)
-
     def reserved(self, claim: Claim) -> UUID:
         return self.ids.setdefault(tuple(claim.identity), uuid4())
 
@@ -71,7 +66,7 @@ class FakeAdmissions:
     asked: list[Asking] = field(default_factory=list)
     """What was taken for."""
 
-    async def ask(self, asking: Asking, limit: int, window_seconds: int, burst: int) -> Admission:
+    async def ask(self, asking: Asking) -> Admission:
         tenant = self.control.tenant(asking.tenant_id)
         roles = self.control.roles_of(asking.subject, tenant.tenant_id, asking.environment)
         if asking.named not in (str(tenant.tenant_id), tenant.slug):
@@ -81,6 +76,30 @@ class FakeAdmissions:
             return Admission(tenant, roles, Decision(False, remaining=0, retry_after_seconds=0.4, reset_seconds=59.5))
         self.left -= 1
         return Admission(tenant, roles, Decision(True, remaining=self.left, retry_after_seconds=0, reset_seconds=0.5))
+
+
+@dataclass
+class FakeQuickAnswers:
+    """Those of the other answers and admissions, one request after the other."""
+
+    answers: FakeAnswers
+    admissions: FakeAdmissions
+    elsewhere: set[str] = field(default_factory=set)
+    """Keys that another process has."""
+
+    async def ask(self, request: QuickRequest) -> Given | Admission:
+        claim, admission = request.claim, await self.admissions.ask(request.asking)
+        if claim.key in self.elsewhere:
+            return admission
+        permission = request.permission(admission, tuple(claim.identity) in self.answers.answers)
+        if permission.refusal is not None:
+            self.answers.control.record_decision(permission.decision)
+            raise permission.refusal
+
+        async def answer() -> str:
+            return request.answer(admission.tenant)
+
+        return await self.answers.once(claim, permission.decision, answer)
 
 
 @dataclass

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -64,8 +64,13 @@ def run(script: str, served: Served, manifests: Sequence[str], load: Load, path:
 
 def variants(manifest: Mapping[str, Any], number: int) -> tuple[str, ...]:
     """A sealed manifest and others that differ from it and from one another, as they are sent."""
-    others = (sealed(changed(manifest, "/rate_limit/limit", 1_000 + each)) for each in range(1, number))
-    return tuple(json.dumps(document) for document in (manifest, *others))
+    return json.dumps(manifest), *others(manifest, range(1, number))
+
+
+def others(manifest: Mapping[str, Any], numbers: Iterable[int]) -> Iterator[str]:
+    """A sealed manifest that differs from this one for each number from 1 to 999,000, as it is sent."""
+    for number in numbers:
+        yield json.dumps(sealed(changed(manifest, "/rate_limit/limit", 1_000 + number)))
 
 
 def _test(served: Served, manifests: Sequence[str], load: Load) -> dict[str, Any]:

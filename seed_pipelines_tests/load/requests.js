@@ -1,5 +1,6 @@
 // What the scripts have in common: where the server is, whose token is sent, and the manifests of the file that they are given.
 
+import exec from "k6/execution";
 import http from "k6/http";
 import { SharedArray } from "k6/data";
 import { check } from "k6";
@@ -33,9 +34,9 @@ export function ownKey(purpose) {
   return `${test.run}-${purpose}-${__VU}-${__ITER}`;
 }
 
-/** The manifest of an iteration: no two that follow one another are the same. */
+/** The manifest of an iteration: all of them are sent, in their order, before the first comes again. */
 export function anyManifest() {
-  return manifests[(__VU * 101 + __ITER) % manifests.length];
+  return manifests[exec.scenario.iterationInTest % manifests.length];
 }
 
 /** Whether a response was given before under its key. */

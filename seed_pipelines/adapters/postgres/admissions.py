@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from seed_pipelines.adapters.postgres.async_database import AsyncDatabase
+from seed_pipelines.adapters.postgres.async_database import AsyncDatabase, Rows, Statement
 from seed_pipelines.adapters.postgres.rate_limits import TAKE_WHERE, RateLimitKey, take_parameters
 from seed_pipelines.adapters.postgres.shared_exchanges import Shared
 from seed_pipelines.adapters.postgres.tenants import IS_SERVICE, Tenant, counted_grants
@@ -42,6 +42,11 @@ class Asking:
     environment: str
     purpose: str
     """What the allowance is for."""
+    limit: int
+    """Requests in the window, on the long run."""
+    window_seconds: int
+    burst: int
+    """Requests at once."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +62,6 @@ class Admission:
     """What has been taken and not come back, in microseconds."""
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """Requests of one kind, which are answered together."""
-
-    asking: Asking
-    limit: int
-    window_seconds: int
-    burst: int
-
-    def cell(self, cost: int) -> Cell:
-        return Cell.of(self.limit, self.window_seconds, self.burst, cost)
-
-
 class Admissions:
     """Tenants, grants and rate limits of one database, reached by the control login; belongs to one event loop.
 
@@ -78,57 +70,74 @@ class Admissions:
 
     def __init__(self, control: AsyncDatabase) -> None:
         self._control = control
-        self._shared: WeakValueDictionary[_Asked, Shared[None, Admission]] = WeakValueDictionary()
+        self._shared: WeakValueDictionary[Asking, Shared[None, Admission]] = WeakValueDictionary()
 
-    async def ask(self, asking: Asking, limit: int, window_seconds: int, burst: int) -> Admission:
+    async def ask(self, asking: Asking) -> Admission:
         """Look the subject and the tenant up, and take a request from the tenant's allowance; TenantUnknown.
 
         ValueError for numbers that never admit one.
         """
-        asked = _Asked(asking, limit, window_seconds, burst)
-        shared = self._shared.get(asked)
+        shared = self._shared.get(asking)
         if shared is None:
-            shared = self._shared[asked] = Shared(lambda group: self._answers(asked, len(group)))
+            shared = self._shared[asking] = Shared(lambda group: self._answers(asking, len(group)))
         return await shared.ask(None)
 
-    async def _answers(self, asked: _Asked, number: int) -> Sequence[Admission]:
-        if 1 < number <= asked.burst:
-            together = await self._taken(asked, number)
-            if together.decision is None or together.decision.allowed:
-                return _apart(together, asked, number)
-        return await self._one_by_one(asked, number)
-
-    async def _one_by_one(self, asked: _Asked, number: int) -> Sequence[Admission]:
+    async def one_by_one(self, asking: Asking, number: int) -> Sequence[Admission]:
         """Answers until one is refused, which stands for those behind it too: they were asked at the same time."""
         found: list[Admission] = []
         while len(found) < number:
-            found.append(await self._taken(asked, 1))
+            found.append(await self._taken(asking, 1))
             if found[-1].decision is None or not found[-1].decision.allowed:
                 break
         return found + [found[-1]] * (number - len(found))
 
-    async def _taken(self, asked: _Asked, cost: int) -> Admission:
-        asking, cell = asked.asking, asked.cell(cost)
-        key = RateLimitKey(asking.tenant_id, asking.environment, asking.purpose)
-        parameters = {**take_parameters(key, cell), "named": asking.named, "login": asking.subject}
-        async with self._control.exchange(_ASK, parameters) as (_, (rows,)):
+    async def _answers(self, asking: Asking, number: int) -> Sequence[Admission]:
+        if number <= asking.burst:
+            answers = apart(await self._taken(asking, number), asking, number)
+            if answers is not None:
+                return answers
+        return await self.one_by_one(asking, number)
+
+    async def _taken(self, asking: Asking, cost: int) -> Admission:
+        async with self._control.exchange(*asked(asking, cost)) as (_, (rows,)):
             pass
-        if not rows:
-            raise TenantUnknown(f"{self._control.location} has no tenant {asking.tenant_id}.")
-        ((slug, admitted, debt, is_service, roles),) = rows
-        return Admission(
-            Tenant(asking.tenant_id, slug),
-            counted_grants(roles, is_service=is_service),
-            None if admitted is None else cell.decision(admitted, int(debt)),
-            int(debt or 0),
-        )
+        return admission(asking, cost, rows)
 
 
-def _apart(together: Admission, asked: _Asked, number: int) -> Sequence[Admission]:
-    """The answers to requests that were admitted together, as if one had come after the other in that moment."""
-    if together.decision is None:
+def asked(asking: Asking, cost: int) -> Statement:
+    """Looks the subject and the tenant up, and takes so many requests from the allowance or none: one result."""
+    cell = _cell(asking, cost)
+    key = RateLimitKey(asking.tenant_id, asking.environment, asking.purpose)
+    return _ASK, {**take_parameters(key, cell), "named": asking.named, "login": asking.subject}
+
+
+def admission(asking: Asking, cost: int, rows: Rows) -> Admission:
+    """What the result of `asked` says; TenantUnknown."""
+    if not rows:
+        raise TenantUnknown(f"There is no tenant {asking.tenant_id}.")
+    ((slug, admitted, debt, is_service, roles),) = rows
+    return Admission(
+        Tenant(asking.tenant_id, slug),
+        counted_grants(roles, is_service=is_service),
+        None if admitted is None else _cell(asking, cost).decision(admitted, int(debt)),
+        int(debt or 0),
+    )
+
+
+def apart(together: Admission, asking: Asking, number: int) -> Sequence[Admission] | None:
+    """The answers to requests that were asked for together, as if one had come after the other in that moment.
+
+    None where all of them are too many: some may fit.
+    """
+    if together.decision is None or number == 1:
         return [together] * number
-    cell, debt = asked.cell(1), together.debt
+    if not together.decision.allowed:
+        return None
+    cell, debt = _cell(asking, 1), together.debt
     return [
         replace(together, decision=cell.decision(True, debt - cell.step * after)) for after in reversed(range(number))
     ]
+
+
+def _cell(asking: Asking, cost: int) -> Cell:
+    return Cell.of(asking.limit, asking.window_seconds, asking.burst, cost)

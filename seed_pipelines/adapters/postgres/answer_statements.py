@@ -6,30 +6,39 @@ from typing import Any, Final
 from uuid import UUID
 
 from seed_pipelines.adapters.postgres.access_decisions import ADD, ADD_ALL, AccessDecision, decision_parameters
+from seed_pipelines.adapters.postgres.async_database import Statement
 from seed_pipelines.adapters.postgres.database import BEGIN_SETTINGS
 from seed_pipelines.adapters.postgres.idempotency import FIND, FOUND, HOLDS, LEASE, TTL, Claim, claim_parameters
 
-Statement = tuple[str, dict[str, Any]]
-"""A query, and its parameters."""
+FORGOTTEN_AT_ONCE: Final = 10_000
+"""Answers that are removed by one statement at most."""
 
-_CLEARED_ONCE_IN: Final = 64
-"""Answers, after which those of the tenant that are too old are removed."""
-
+_LOCK: Final = r"hashtextextended(concat_ws(E'\x1f', {}, {}, {}, {}), 0)"
+"""Of a key, from its tenant, environment, operation and name."""
 _ALONE: Final = f"""
 BEGIN; {BEGIN_SETTINGS}; {ADD}; COMMIT;
 BEGIN; {BEGIN_SETTINGS};
 SELECT set_config('lock_timeout', %(patience)s, true);
-SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
+SELECT pg_advisory_xact_lock({_LOCK.format("%(tenant_id)s", "%(environment)s", "%(operation)s", "%(key)s")});
 {FIND}
 """
 _IDENTITY: Final = "tenant_id uuid, environment text, operation text, key text"
-_ASKED: Final = f"jsonb_to_recordset(%(asked)s::jsonb) AS asked (position int, name text, {_IDENTITY})"
+_ASKED: Final = f"""
+ROWS FROM (jsonb_to_recordset(%(asked)s::jsonb) AS ({_IDENTITY})) WITH ORDINALITY
+    AS asked (tenant_id, environment, operation, key, position)
+"""
 _TOGETHER: Final = f"""
 BEGIN; {BEGIN_SETTINGS};
-SELECT position FROM {_ASKED} WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0));
-SELECT asked.position, {FOUND} FROM {_ASKED}
-JOIN seed.idempotency_key AS used USING (tenant_id, environment, operation, key) {LEASE} WHERE {HOLDS}
+SELECT position FROM {_ASKED}
+WHERE pg_try_advisory_xact_lock({_LOCK.format("tenant_id", "environment", "operation", "key")});
+SELECT asked.position, found.* FROM {_ASKED}, LATERAL (
+    SELECT {FOUND} FROM seed.idempotency_key AS used {LEASE}
+    WHERE (used.tenant_id, used.environment, used.operation, used.key)
+        = (asked.tenant_id, asked.environment, asked.operation, asked.key) AND {HOLDS}
+    OFFSET 0
+) AS found
 """  # noqa: S608  # put together of constants
+"""Looks each key up by itself: PostgreSQL takes the few keys for a hundred, and would read all of a table of thousands."""
 _STORE: Final = f"""
 INSERT INTO seed.idempotency_key AS used
     (tenant_id, environment, operation, key, manifest_hash, profile, seed_run_id, completed_at, response)
@@ -41,10 +50,18 @@ SET manifest_hash = excluded.manifest_hash, profile = excluded.profile, claimed_
     completed_at = excluded.completed_at, response = excluded.response
 """  # noqa: S608  # put together of constants
 
-_CLEAR: Final = """
-DELETE FROM seed.idempotency_key WHERE tenant_id = %(tenant_id)s AND environment = %(environment)s
-AND completed_at < clock_timestamp() - %(ttl)s::interval
+_FORGET: Final = """
+BEGIN; SET LOCAL enable_seqscan = off;
+WITH forgotten AS (
+    DELETE FROM seed.idempotency_key WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM seed.idempotency_key WHERE completed_at < statement_timestamp() - %(ttl)s::interval
+        LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+)
+SELECT count(*) FROM forgotten;
+COMMIT
 """
+"""Looks by age, even where PostgreSQL has no statistics yet and takes a third of the table for too old."""
 
 
 def begin_alone(claim: Claim, permission: AccessDecision, patience: str) -> Statement:
@@ -53,23 +70,24 @@ def begin_alone(claim: Claim, permission: AccessDecision, patience: str) -> Stat
     psycopg.errors.LockNotAvailable after the patience, such as `10000ms`.
     """
     parameters = {**decision_parameters(permission), **claim_parameters(claim)}
-    return _ALONE, {**parameters, "name": _lock_name(claim), "patience": patience}
+    return _ALONE, {**parameters, "patience": patience}
 
 
 def begin_together(claims: Sequence[Claim]) -> Statement:
     """Begins a transaction that holds the keys which nobody else has.
 
     The last two results are the positions of those, and position and columns of FOUND for each key that stands for
-    something.
+    something. Positions count from 1.
     """
-    keys = [{"position": position, "name": _lock_name(claim), **vars(claim)} for position, claim in enumerate(claims)]
+    names = ("tenant_id", "environment", "operation", "key")
+    keys = (dict(zip(names, claim.identity, strict=True)) for claim in claims)
     return _TOGETHER, {"asked": _json(keys), "ttl": TTL}
 
 
 def store(answers: Sequence[tuple[Claim, UUID, str]], permissions: Sequence[AccessDecision] = ()) -> Statement:
     """Stores the answers and records the permissions, if there are any, and ends the transaction.
 
-    No two answers are under one key. Once in a while what is too old is removed as well.
+    No two answers are under one key.
     """
     statements: list[str] = []
     parameters: dict[str, Any] = {}
@@ -77,17 +95,15 @@ def store(answers: Sequence[tuple[Claim, UUID, str]], permissions: Sequence[Acce
         statements.append(ADD_ALL)
         parameters["decisions"] = _json(decision_parameters(permission) for permission in permissions)
     if answers:
-        claim, drawn, _ = answers[0]
         rows = ({**vars(one), "seed_run_id": origin, "response": response} for one, origin, response in answers)
         statements.append(_STORE)
-        parameters |= {**claim_parameters(claim), "answers": _json(rows)}
-        if drawn.int % _CLEARED_ONCE_IN == 0:
-            statements.append(_CLEAR)
+        parameters["answers"] = _json(rows)
     return ";".join([*statements, "COMMIT"]), parameters
 
 
-def _lock_name(claim: Claim) -> str:
-    return "\x1f".join(map(str, claim.identity))
+def forget() -> Statement:
+    """Removes answers that are too old to be repeated, of whichever tenants: one result, how many."""
+    return _FORGET, {"ttl": TTL, "most": FORGOTTEN_AT_ONCE}
 
 
 def _json(rows: Iterable[object]) -> str:

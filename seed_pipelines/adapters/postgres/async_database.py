@@ -21,6 +21,8 @@ Rows = Sequence[TupleRow]
 Results = Sequence[Rows]
 """The rows of each statement that has some, one statement after the other."""
 Parameters = Mapping[str, Any]
+Statement = tuple[str, dict[str, Any]]
+"""A query, and its parameters."""
 
 CONNECTIONS: Final = 16
 """Most at once; further exchanges wait for one."""
@@ -103,6 +105,12 @@ class AsyncDatabase:
             application_name=self._application_name,
             cursor_factory=AsyncClientCursor,
         )
+
+
+def in_one_message(statements: Sequence[Statement]) -> Statement:
+    """Several statements, one after the other; each has parameters of its own."""
+    parameters = {f"{place}_{name}": value for place, (_, own) in enumerate(statements) for name, value in own.items()}
+    return ";".join(query.replace("%(", f"%({place}_") for place, (query, _) in enumerate(statements)), parameters
 
 
 async def sent(connection: AsyncConnection, query: str, parameters: Parameters) -> Results:

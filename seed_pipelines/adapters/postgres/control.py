@@ -109,7 +109,7 @@ class PostgresControl:
     def answer_of(self, run: SeedRun) -> str | None:
         """The answer stored when a seed run succeeded; None if there is none, or none any more."""
         with self._database.connection() as connection:
-            return answer_of(connection, run.tenant_id, run.seed_run_id)
+            return answer_of(connection, run.tenant_id, run.environment, run.seed_run_id)
 
     def record_answer(self, claim: Claim, origin_id: UUID, response: str) -> None:
         """Store the answer to a dry run; the first answer to a key stays."""

@@ -151,6 +151,7 @@ def claim_key(connection: Connection, claim: Claim, seed_run_id: UUID, finished:
     )
     connection.execute(
         "DELETE FROM seed.idempotency_key WHERE tenant_id = %(tenant)s AND environment = %(environment)s"
+        " AND operation = ANY(%(of_manifests)s)"  # those of the API are its own to forget
         " AND (completed_at < clock_timestamp() - %(ttl)s::interval"
         " OR (operation = %(operation)s AND profile = %(profile)s AND manifest_hash <> %(hash)s"
         " AND completed_at IS NOT NULL AND starts_with(key, %(fallback)s)))",
@@ -158,6 +159,7 @@ def claim_key(connection: Connection, claim: Claim, seed_run_id: UUID, finished:
             "tenant": claim.tenant_id,
             "environment": claim.environment,
             "operation": claim.operation,
+            "of_manifests": list(_OF_MANIFESTS),
             "profile": claim.profile,
             "hash": claim.manifest_hash,
             "ttl": TTL,
@@ -175,10 +177,12 @@ def store_answer(connection: Connection, tenant_id: UUID, seed_run_id: UUID, res
     )
 
 
-def answer_of(connection: Connection, tenant_id: UUID, seed_run_id: UUID) -> str | None:
+def answer_of(connection: Connection, tenant_id: UUID, environment: str, seed_run_id: UUID) -> str | None:
     """The answer that a seed run gave; None if there is none."""
     row = connection.execute(
-        "SELECT response FROM seed.idempotency_key WHERE tenant_id = %s AND seed_run_id = %s", [tenant_id, seed_run_id]
+        "SELECT response FROM seed.idempotency_key"
+        " WHERE tenant_id = %s AND environment = %s AND operation = ANY(%s) AND seed_run_id = %s",
+        [tenant_id, environment, list(_OF_MANIFESTS), seed_run_id],
     ).fetchone()
     return None if row is None else row[0]
 

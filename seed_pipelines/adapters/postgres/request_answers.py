@@ -1,19 +1,17 @@
 """Answers to requests over HTTP: given once under a key, by one process at a time, and repeated for a day."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
 
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
-from seed_pipelines.adapters.postgres.answer_statements import begin_alone, begin_together, store
+from seed_pipelines.adapters.postgres.answer_statements import FORGOTTEN_AT_ONCE, begin_alone, forget, store
 from seed_pipelines.adapters.postgres.async_database import AsyncDatabase, sent
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.idempotency import FIND, TTL, Claim, Replay, claim_parameters, replay_of
-from seed_pipelines.adapters.postgres.shared_exchanges import Shared
 from seed_pipelines.errors import IdempotencyInProgress
 
 PATIENCE_SECONDS: Final = 10
@@ -37,12 +35,11 @@ class RequestAnswers:
         self._control = control
         self._exchanges = exchanges
         self._patience = f"{round(patience_seconds * 1000)}ms"
-        self._shared: Shared[_Asked, _Outcome] = Shared(self._together)
 
     async def find(self, claim: Claim) -> str | None:
         """The answer that was given under the key, None if there is none; IdempotencyConflict."""
         async with self._exchanges.exchange(FIND, claim_parameters(claim)) as (_, (rows,)):
-            replay = _replay(rows[0] if rows else None, claim)
+            replay = answer_found(rows[0] if rows else None, claim)
         return None if replay is None else replay.response
 
     async def once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], Awaitable[str]]) -> Given:
@@ -53,7 +50,7 @@ class RequestAnswers:
         """
         try:
             async with self._exchanges.exchange(*begin_alone(claim, permission, self._patience)) as (connection, found):
-                replay = _replay(found[-1][0] if found[-1] else None, claim)
+                replay = answer_found(found[-1][0] if found[-1] else None, claim)
                 if replay is not None:
                     return Given(replay.response, repeated=True)
                 text = await answer()
@@ -64,30 +61,14 @@ class RequestAnswers:
                 f"Another request under the key {claim.key!r} is at work: ask again when it is done.", key=claim.key
             ) from error
 
-    async def at_once(self, claim: Claim, permission: AccessDecision, answer: Callable[[], str]) -> Given:
-        """What `once` gives, where the answer is worked out in no time: requests that come together share two exchanges.
-
-        `permission` is recorded together with the answer, in one transaction.
-        """
-        outcome = await self._shared.ask(_Asked(claim, permission, answer))
-        if isinstance(outcome, Exception):
-            raise outcome
-        if outcome is not None:
-            return outcome
-
-        async def later() -> str:
-            return answer()
-
-        return await self.once(claim, permission, later)
-
-    async def _together(self, asked: "Sequence[_Asked]") -> "Sequence[_Outcome]":
-        begin = begin_together([one.claim for one in asked])
-        async with self._exchanges.exchange(*begin) as (connection, (*_, free, found)):
-            ours = {position for (position,) in free}
-            turn = _Turn({tuple(asked[position].claim.identity): row for position, *row in found})
-            outcomes = [turn.outcome(one) if position in ours else None for position, one in enumerate(asked)]
-            await sent(connection, *store(turn.answers, [asked[position].permission for position in ours]))
-        return outcomes
+    async def forget_old(self) -> int:
+        """Remove the answers that are too old to be repeated, of every tenant; how many there were."""
+        total = 0
+        while True:
+            async with self._exchanges.exchange(*forget()) as (_, (((number,),),)):
+                total += int(number)
+            if number < FORGOTTEN_AT_ONCE:
+                return total
 
     def reserved(self, claim: Claim) -> UUID:
         """The id for what is made under the key, the same until it is answered; to be asked for within `once` alone."""
@@ -109,43 +90,6 @@ class RequestAnswers:
         return UUID(str(row[0]))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A request whose answer is worked out in no time."""
-
-    claim: Claim
-    permission: AccessDecision
-    answer: Callable[[], str]
-
-
-_Outcome = Given | Exception | None
-"""What is raised to whoever asked; None where somebody else has the key, and is to be waited for."""
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """Requests that are answered one after the other by the transaction that holds their keys."""
-
-    found: dict[tuple[object, ...], Sequence[Any]]
-    """What a claim's key stands for, as FIND has it."""
-    answers: list[tuple[Claim, UUID, str]] = field(default_factory=list)
-    """What is to be stored."""
-
-    def outcome(self, asked: _Asked) -> _Outcome:
-        """The answer to one of them."""
-        claim, identity = asked.claim, tuple(asked.claim.identity)
-        try:
-            replay = _replay(self.found.get(identity), claim)
-            text = asked.answer() if replay is None else replay.response
-        except Exception as error:  # noqa: BLE001  # raised to whoever asked, and no matter of the others
-            return error
-        if replay is None:
-            origin = uuid4()
-            self.answers.append((claim, origin, text))
-            self.found[identity] = (claim.manifest_hash, origin, datetime.now(UTC), text, None, None, None)
-        return Given(text, repeated=replay is not None)
-
-
-def _replay(row: Sequence[Any] | None, claim: Claim) -> Replay | None:
+def answer_found(row: Sequence[Any] | None, claim: Claim) -> Replay | None:
     """What a row of FIND says; requests are answered without a lease, so there is no holder to ask about."""
     return replay_of(row, claim, None, lambda _token, _holder: False)

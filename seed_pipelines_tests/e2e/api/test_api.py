@@ -52,6 +52,23 @@ def test_one_of_a_hundred_requests_at_once_is_worked_on(
     assert [json.loads(text)["body"] for (text,) in rows] == [answers[0].text]
 
 
+def test_answers_that_are_too_old_are_forgotten(api_stack: RunningStack, manifest: dict[str, Any]) -> None:
+    """By every server that starts, and now and then."""
+    with served(api_stack, TENANT_A) as server:
+        headers = server.headers()
+        assert server.client.post(VALIDATE, json=manifest, headers=headers).status_code == 200
+    key = headers["Idempotency-Key"]
+    with psycopg.connect(api_stack.stack.postgres.provisioning_url("postgres", "seed_staging")) as connection:
+        connection.execute(
+            "UPDATE seed.idempotency_key SET completed_at = completed_at - interval '1 day' WHERE key = %s", [key]
+        )
+    with served(api_stack, TENANT_A):
+        for attempt in Retrying(stop=stop_after_delay(30), wait=wait_fixed(0.1)):
+            with attempt:
+                found = asked(api_stack, f"SELECT FROM seed.idempotency_key WHERE key = '{key}'")  # ours
+                assert found == []
+
+
 def test_under_keys_that_are_known_and_new_each_is_answered_once(api: Served, manifest: dict[str, Any]) -> None:
     """Five hundred requests for a manifest that was validated before, ten at once under each of fifty keys."""
     assert api.post(VALIDATE, manifest).status_code == 200

@@ -25,7 +25,7 @@ def test_migrating_again_changes_nothing_and_another_environment_is_refused(loca
     first, second = (run(local_stack, "migrate") for _ in range(2))
     assert first.exit_code == second.exit_code == 0, first.output
     assert first.output == second.output
-    assert "0015_integration_use" in first.output
+    assert "0016_answers_by_age" in first.output
 
 
 def test_a_registered_tenant_is_known_with_its_grants(

@@ -16,9 +16,14 @@ from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TE
 
 pytestmark = pytest.mark.e2e
 
-ASKING = Asking("token:ci", TENANT_A.tenant_id, TENANT_A.slug, ENVIRONMENT, "api")
+ASKING = Asking("token:ci", TENANT_A.tenant_id, TENANT_A.slug, ENVIRONMENT, "api", 1, 1, 1)
 OTHER = replace(ASKING, tenant_id=TENANT_B.tenant_id, named=str(TENANT_B.tenant_id))
 DAY = 86_400
+
+
+def within(asking: Asking, limit: int) -> Asking:
+    """What asks for requests of an allowance of so many a day."""
+    return replace(asking, limit=limit, window_seconds=DAY, burst=limit)
 
 
 class Counted(AsyncDatabase):
@@ -46,7 +51,7 @@ async def admissions(stack: Server, processes: int = 1) -> AsyncIterator[Sequenc
 
 async def remaining(one: Admissions, asking: Asking, limit: int) -> int | None:
     """What is left after a request that was admitted; None where it was refused."""
-    decision = (await one.ask(asking, limit, DAY, limit)).decision
+    decision = (await one.ask(within(asking, limit))).decision
     assert decision is not None
     return decision.remaining if decision.allowed else None
 
@@ -76,7 +81,7 @@ def test_those_who_come_together_share_an_exchange(stack: Server) -> None:
     async def at_once() -> int:
         database = Counted(stack.url("seed_service"))
         one = Admissions(database)
-        await asyncio.gather(*(one.ask(ASKING, 100, DAY, 100) for _ in range(50)), one.ask(OTHER, 100, DAY, 100))
+        await asyncio.gather(*(one.ask(within(ASKING, 100)) for _ in range(50)), one.ask(within(OTHER, 100)))
         await database.close()
         return database.exchanges
 
@@ -96,9 +101,9 @@ def test_what_is_granted_and_what_is_named(stack: Server) -> None:
     async def asked() -> list[Admission]:
         async with admissions(stack) as (one,):
             with pytest.raises(TenantUnknown):
-                await one.ask(replace(ASKING, tenant_id=UUID(int=7)), 1, DAY, 1)
+                await one.ask(replace(ASKING, tenant_id=UUID(int=7)))
             wanted = [replace(ASKING, named="tenant-b"), replace(ASKING, subject="seed_service"), OTHER]
-            return [await one.ask(each, 5, DAY, 5) for each in (*wanted, ASKING)]
+            return [await one.ask(within(each, 5)) for each in (*wanted, ASKING)]
 
     elsewhere, service, other, mine = asyncio.run(asked())
     assert elsewhere.decision is None

@@ -26,7 +26,7 @@ from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TE
 
 pytestmark = pytest.mark.e2e
 
-HEAD = "0015_integration_use"
+HEAD = "0016_answers_by_age"
 
 
 @pytest.fixture

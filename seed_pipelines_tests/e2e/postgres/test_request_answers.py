@@ -1,7 +1,7 @@
 """Answers to requests that are asked for at once, through a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -37,9 +37,6 @@ class Asking:
     async def once(self, claim: Claim, work: Callable[[], Awaitable[str]]) -> Given:
         return await self.answers.once(claim, self._permitted(claim), work)
 
-    async def at_once(self, claim: Claim, work: Callable[[], str]) -> Given:
-        return await self.answers.at_once(claim, self._permitted(claim), work)
-
     def _permitted(self, claim: Claim) -> AccessDecision:
         identity = (claim.tenant_id, claim.environment)
         decision = AccessDecision(*identity, "read", (), ("seed-read",), None, "token:ci", str(uuid4()))
@@ -68,10 +65,6 @@ async def never() -> str:
     raise AssertionError("it was answered before")
 
 
-def never_at_once() -> str:
-    raise AssertionError("it was answered before")
-
-
 async def await_waiting(stack: Server, number: int) -> None:
     """Until so many transactions wait for a key."""
     with stack.superuser() as connection:
@@ -81,9 +74,8 @@ async def await_waiting(stack: Server, number: int) -> None:
                 await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("quick", [False, True])
-def test_one_is_worked_on_while_the_others_wait_for_its_answer(stack: Server, control: Database, quick: bool) -> None:
-    """The work is not done before all others have come and wait, also those whose work would be done in no time."""
+def test_one_is_worked_on_while_the_others_wait_for_its_answer(stack: Server, control: Database) -> None:
+    """The work is not done before all others have come and wait."""
     computed = []
 
     async def all_at_once() -> list[Given]:
@@ -95,9 +87,7 @@ def test_one_is_worked_on_while_the_others_wait_for_its_answer(stack: Server, co
         async with asking(stack, control) as asked:
             first = asyncio.create_task(asked.once(CLAIM, work))
             await await_held(stack)
-            others = (
-                asked.at_once(CLAIM, never_at_once) if quick else asked.once(CLAIM, never) for _ in range(CALLERS - 1)
-            )
+            others = (asked.once(CLAIM, never) for _ in range(CALLERS - 1))
             return [*await asyncio.gather(*others), await first]
 
     given = run(all_at_once())
@@ -113,71 +103,6 @@ async def await_held(stack: Server) -> None:
         async with asyncio.timeout(20):
             while connection.execute(WAITING.replace("NOT ", "")).fetchone() != (1,):
                 await asyncio.sleep(0.02)
-
-
-def test_what_is_quick_is_worked_out_once(stack: Server, control: Database) -> None:
-    """By one of those who come together, or of two processes; the key then stands for that manifest."""
-    computed = []
-
-    def work() -> str:
-        computed.append(1)
-        return "found"
-
-    async def all_at_once() -> list[Given]:
-        async with asking(stack, control) as asked, asking(stack, control) as beside:
-            given = await asyncio.gather(
-                *((asked, beside)[number % 2].at_once(CLAIM, work) for number in range(CALLERS))
-            )
-            with pytest.raises(IdempotencyConflict):
-                await asked.at_once(replace(CLAIM, manifest_hash="b" * 64), never_at_once)
-            assert await asked.answers.find(CLAIM) == "found"
-            return list(given)
-
-    given = run(all_at_once())
-    assert len(computed) == 1
-    assert {found.text for found in given} == {"found"}
-    assert sorted(found.repeated for found in given) == [False] + [True] * (CALLERS - 1)
-
-
-def test_those_who_come_together_share_what_is_sent(stack: Server, control: Database) -> None:
-    """What is refused or fails is no matter of the others: their answers are stored, each under its own key, with a record."""
-    texts = [f'{{"\u00e9": {number}}}' for number in range(CALLERS)]
-    claims = [replace(CLAIM, key=f"key-{number}") for number in range(CALLERS)]
-    claims[1] = replace(CLAIM, tenant_id=TENANT_B.tenant_id)
-
-    def fail() -> str:
-        raise OutsideWindow("Not now.", opens_at="2025-01-01T00:00:00+00:00")
-
-    permissions: list[AccessDecision] = []
-
-    async def all_at_once() -> Sequence[object]:
-        async with asking(stack, control) as asked:
-            waiting = [
-                asked.at_once(claim, lambda text=text: text)  # type: ignore[misc]
-                for claim, text in zip(claims, texts, strict=True)
-            ]
-            failing = asked.at_once(replace(CLAIM, key="failing"), fail)
-            other = asked.at_once(replace(claims[2], manifest_hash="b" * 64), never_at_once)
-            found = await asyncio.gather(*waiting, failing, other, return_exceptions=True)
-            assert [await asked.answers.find(claim) for claim in claims] == texts
-            assert await asked.answers.find(replace(CLAIM, key="failing")) is None
-            permissions.extend(asked.permissions)
-            return found
-
-    *given, failed, conflict = run(all_at_once())
-    assert given == [Given(text, repeated=False) for text in texts]
-    assert isinstance(failed, OutsideWindow)
-    assert isinstance(conflict, IdempotencyConflict)
-    with stack.superuser() as connection:
-        recorded = connection.execute(
-            "SELECT tenant_id, action, claimed_roles, counted_roles, allowed, origin FROM seed.access_decision"
-            " WHERE origin = ANY(%s)",
-            [[permission.origin for permission in permissions]],
-        ).fetchall()
-    assert sorted(recorded, key=lambda row: str(row[-1])) == sorted(
-        ((one.tenant_id, "read", [], ["seed-read"], True, one.origin) for one in permissions), key=lambda row: row[-1]
-    )
-    assert len(recorded) == CALLERS + 2
 
 
 def test_other_keys_operations_and_tenants_do_not_wait(stack: Server, control: Database) -> None:
@@ -198,7 +123,7 @@ def test_other_keys_operations_and_tenants_do_not_wait(stack: Server, control: D
 
 
 def test_patience_ends(stack: Server, control: Database) -> None:
-    """Whoever has waited long enough is told to ask again, also where the work would be done in no time."""
+    """Whoever has waited long enough is told to ask again."""
 
     async def nested() -> str:
         async with asking(stack, control, patience_seconds=0.1) as asked:
@@ -206,8 +131,6 @@ def test_patience_ends(stack: Server, control: Database) -> None:
             async def work() -> str:
                 with pytest.raises(IdempotencyInProgress):
                     await asked.once(CLAIM, never)
-                with pytest.raises(IdempotencyInProgress):
-                    await asked.at_once(CLAIM, never_at_once)
                 return "done"
 
             return (await asked.once(CLAIM, work)).text
