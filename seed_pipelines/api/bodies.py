@@ -92,20 +92,15 @@ class Submitted:
 async def source_of(request: Request) -> Source:
     """The body, to be read once it is known who sends it; NotAcceptable, MediaTypeUnsupported, ContentTooLarge."""
     acceptable(request)
-    syntax = syntax_of(request)
-    if syntax is None or "Content-Encoding" in request.headers:
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type not in SYNTAXES or "Content-Encoding" in request.headers:
         raise MediaTypeUnsupported(f"Send the manifest as it is, with the Content-Type {' or '.join(SYNTAXES)}.")
     content = bytearray()
     async for part in request.stream():
         content += part
         if len(content) > LARGEST_SOURCE:
             raise ContentTooLarge(f"A manifest has at most {LARGEST_SOURCE:,} bytes.")
-    return Source(bytes(content), syntax)
-
-
-def syntax_of(request: Request) -> Syntax | None:
-    """What the body is written in, as its header field says; None if it is nothing that is read."""
-    return SYNTAXES.get(request.headers.get("Content-Type", "").partition(";")[0].strip().lower())
+    return Source(bytes(content), SYNTAXES[media_type])
 
 
 def acceptable(request: Request) -> None:

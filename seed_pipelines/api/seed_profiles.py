@@ -14,7 +14,7 @@ from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.api.admission import Asked
 from seed_pipelines.api.admission import known as known_by
 from seed_pipelines.api.answers import Answer, as_json, problem_answer
-from seed_pipelines.api.bodies import Source, Submitted, source_of, syntax_of
+from seed_pipelines.api.bodies import Source, Submitted, source_of
 from seed_pipelines.api.header_fields import described, idempotency_key
 from seed_pipelines.api.services import ApiServices
 from seed_pipelines.errors import SeedError, ValidationFailure
@@ -37,20 +37,22 @@ _QUICK_BYTES: Final = 4_096
 async def validate_seed_profile(request: Request) -> Response:
     """Whether a manifest is right and the tenant's; whoever asks again under the key gets the same answer."""
     known = await known_by(request)
-    if not _is_quick(request):
-        return await _in_a_thread(await known.asked(), request)
+    if not _is_short(request):
+        asked = await known.asked()
+        return await _in_a_thread(asked, idempotency_key(request), await source_of(request))
     try:
         key, source = idempotency_key(request), await source_of(request)
     except SeedError:
         await known.asked()  # whoever may not ask at all is told so first
         raise
+    if source.syntax != "json" and known.services.verdicts.fingerprint(source.content, source.syntax) is None:
+        return await _in_a_thread(await known.asked(), key, source)
     manifest = _Manifest.of(source, known.services)
     claim = Claim(known.token.tenant_id, known.asking.environment, "validate", key, manifest.fingerprint, "")
     return await known.at_once("read", claim, lambda tenant: manifest.answer(tenant, known.asking.environment))
 
 
-async def _in_a_thread(asked: Asked, request: Request) -> Response:
-    key, source = idempotency_key(request), await source_of(request)
+async def _in_a_thread(asked: Asked, key: str, source: Source) -> Response:
     manifest = await to_thread.run_sync(_Manifest.of, source, asked.services)
 
     async def answer() -> Answer:
@@ -59,10 +61,11 @@ async def _in_a_thread(asked: Asked, request: Request) -> Response:
     return await asked.once("read", asked.claim("validate", key, manifest.fingerprint, ""), answer)
 
 
-def _is_quick(request: Request) -> bool:
+def _is_short(request: Request) -> bool:
+    """Whether the body is surely so short that it may be read before it is known who may send it."""
     length = request.headers.get("Content-Length", "")
-    is_short = length.isascii() and length.isdigit() and int(length) <= _QUICK_BYTES
-    return is_short and syntax_of(request) == "json"
+    is_counted = length.isascii() and length.isdigit() and "Transfer-Encoding" not in request.headers
+    return is_counted and int(length) <= _QUICK_BYTES
 
 
 @dataclass(frozen=True)

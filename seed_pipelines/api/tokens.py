@@ -114,5 +114,7 @@ def _token(claims: dict[str, Any]) -> Token:
         raise ValueError("the subject or the environment is missing")
     if not (isinstance(roles, list) and all(isinstance(role, str) for role in roles)):
         raise ValueError("the roles are no list of names")
+    if not all(name.isprintable() for name in (subject, *roles)):
+        raise ValueError("a name holds what no database takes")
     tenant_id = UUID(str(claims.get("tenant_id")))
     return Token(SUBJECT_PREFIX + subject, tenant_id, environment, tuple(roles), float(claims["exp"]) + _LEEWAY_SECONDS)

@@ -32,13 +32,16 @@ def test_the_algorithms_that_are_believed(api: ApiWorld, issuer: Issuer, algorit
         {"aud": None},
         {"sub": None},
         {"sub": ""},
+        {"sub": "ci\x00"},
+        {"sub": "ci\ud800"},
         {"tenant_id": None},
         {"tenant_id": "tenant-a"},
         {"environment": None},
         {"roles": "seed-runner"},
         {"roles": [1]},
+        {"roles": ["seed-\x00runner"]},
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_claims_that_do_not_hold(api: ApiWorld, issuer: Issuer, changes: dict[str, Any]) -> None:
     now = datetime.now(UTC)

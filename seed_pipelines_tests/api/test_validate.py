@@ -1,11 +1,13 @@
 """POST /api/v1/seed-profiles/validate."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
 import yaml
 
+from seed_pipelines.api.bodies import Source, Submitted
 from seed_pipelines_tests.api.conftest import VALIDATE, ApiWorld
 from seed_pipelines_tests.manifest_examples import UNSEALED, changed, example, sealed
 from seed_pipelines_tests.worlds import TENANT
@@ -98,14 +100,41 @@ def test_a_key_that_another_process_has_is_waited_for(api: ApiWorld) -> None:
     assert api.answers.computed == 1
 
 
-def test_a_manifest_that_takes_longer_is_answered_too(api: ApiWorld) -> None:
-    """JSON of more than 4 KiB, by a thread: under the key of a short one it is the same request."""
-    long = json.dumps(example(), indent=200)
-    assert len(long) > 4_096
-    first, second = api.post(body=long), api.post()
-    assert first.json()["valid"]
+LONG = json.dumps(example(), indent=200)
+
+
+@pytest.mark.parametrize(
+    ("body", "changes", "in_thread"),
+    [
+        (json.dumps(example()), {}, False),
+        (LONG, {}, True),
+        (LONG, {"Content_Length": "10", "Transfer_Encoding": "chunked"}, True),
+        (LONG, {"Content_Length": "\u00b2"}, True),
+        (yaml.safe_dump(example()), {"Content_Type": "application/yaml"}, True),
+    ],
+    ids=["short", "long", "long, with another length", "long, with no length", "YAML"],
+)
+def test_what_takes_longer_is_read_by_a_thread(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch, body: str, changes: dict[str, str], in_thread: bool
+) -> None:
+    """Meanwhile others are answered. Whoever repeats it, in whichever form, gets the same answer."""
+    threads = []
+
+    def read(source: Source) -> Submitted:
+        threads.append(threading.current_thread().name)
+        return submitted(source)
+
+    submitted = Submitted.of
+    monkeypatch.setattr(Submitted, "of", read)
+    headers = api.headers(**changes)
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    first = api.client.post(VALIDATE, content=body, headers=raw)
+    assert first.json()["valid"], first.text
+    assert ["AnyIO" in name for name in threads] == [in_thread]
+    second = api.post()
     assert second.content == first.content
     assert second.headers["Idempotency-Replayed"] == "true"
+    assert len(api.limits.asked) == 2
 
 
 def test_another_manifest_under_the_key_is_a_conflict(api: ApiWorld) -> None:

@@ -79,24 +79,26 @@ class Admissions:
         """
         shared = self._shared.get(asking)
         if shared is None:
-            shared = self._shared[asking] = Shared(lambda group: self._answers(asking, len(group)))
+            shared = self._shared[asking] = Shared(lambda group: self.in_parts(asking, len(group)))
         return await shared.ask(None)
 
-    async def one_by_one(self, asking: Asking, number: int) -> Sequence[Admission]:
-        """Answers until one is refused, which stands for those behind it too: they were asked at the same time."""
+    async def in_parts(self, asking: Asking, number: int) -> Sequence[Admission]:
+        """Answers to requests that may be too many together: to as many as fit, and a refusal for the rest of them."""
         found: list[Admission] = []
+        fitting = asking.burst
         while len(found) < number:
-            found.append(await self._taken(asking, 1))
-            if found[-1].decision is None or not found[-1].decision.allowed:
+            cost = min(number - len(found), fitting)
+            taken = await self._taken(asking, cost)
+            answers = apart(taken, asking, cost)
+            if answers is None:
+                left = 0 if taken.decision is None else taken.decision.remaining
+                fitting = max(1, min(left, cost - 1))
+                continue
+            found += answers
+            if taken.decision is None or not taken.decision.allowed:
                 break
+        # Those behind the one that was refused asked at the same time.
         return found + [found[-1]] * (number - len(found))
-
-    async def _answers(self, asking: Asking, number: int) -> Sequence[Admission]:
-        if number <= asking.burst:
-            answers = apart(await self._taken(asking, number), asking, number)
-            if answers is not None:
-                return answers
-        return await self.one_by_one(asking, number)
 
     async def _taken(self, asking: Asking, cost: int) -> Admission:
         async with self._control.exchange(*asked(asking, cost)) as (_, (rows,)):

@@ -88,9 +88,9 @@ class QuickAnswers:
                     admitted[asking] = iter(answers)
             if len(admitted) == len(costs):
                 return await self._answered(connection, requests, admitted, results)
-        # Who has to be asked one by one may take a while: nobody's keys are held meanwhile.
+        # Some of those who are too many together may fit: nobody's keys are held while that is asked.
         for asking in costs.keys() - admitted.keys():
-            admitted[asking] = iter(await self._admissions.one_by_one(asking, costs[asking]))
+            admitted[asking] = iter(await self._admissions.in_parts(asking, costs[asking]))
         async with self._exchanges.exchange(*begun) as (connection, results):
             return await self._answered(connection, requests, admitted, results)
 
@@ -116,7 +116,7 @@ class QuickAnswers:
 
 
 def _admissions(asking: Asking, cost: int, rows: Rows) -> Sequence[_Admitted] | None:
-    """None where they have to be asked for one by one."""
+    """None where they have to be asked for in parts."""
     try:
         return apart(admission(asking, cost, rows), asking, cost)
     except TenantUnknown as error:

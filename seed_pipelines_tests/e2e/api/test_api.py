@@ -53,7 +53,7 @@ def test_one_of_a_hundred_requests_at_once_is_worked_on(
 
 
 def test_answers_that_are_too_old_are_forgotten(api_stack: RunningStack, manifest: dict[str, Any]) -> None:
-    """By every server that starts, and now and then."""
+    """By every server, soon after it starts."""
     with served(api_stack, TENANT_A) as server:
         headers = server.headers()
         assert server.client.post(VALIDATE, json=manifest, headers=headers).status_code == 200
