@@ -38,7 +38,7 @@ def create_app(services: ApiServices, kept: AbstractAsyncContextManager[None] | 
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.services = services
-    app.include_router(seed_profiles.router, prefix=PREFIX)
+    app.router.routes.append(seed_profiles.route(PREFIX))
     app.include_router(seed_runs.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(reference.router)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -19,6 +19,9 @@ from seed_pipelines.api.header_fields import described, idempotency_key
 from seed_pipelines.api.services import ApiServices
 from seed_pipelines.errors import SeedError, ValidationFailure
 
+_QUICK_BYTES: Final = 4_096
+"""JSON up to which a manifest is read and validated at once: sooner than a thread would have begun with it."""
+
 
 class _ReadsRequest(APIRoute):
     """Hands its function the request: FastAPI takes longer to find no dependencies than a manifest takes to be read."""
@@ -27,13 +30,14 @@ class _ReadsRequest(APIRoute):
         return cast(Callable[[Request], Coroutine[Any, Any, Response]], self.endpoint)
 
 
-router: Final = APIRouter(tags=["seed profiles"], route_class=_ReadsRequest)
+def route(prefix: str) -> APIRoute:
+    """The route, for the application itself: what a router holds is found later."""
+    path, described_by = f"{prefix}/seed-profiles/validate", described(with_key=True)
+    return _ReadsRequest(
+        path, validate_seed_profile, methods=["POST"], tags=["seed profiles"], openapi_extra=described_by
+    )
 
-_QUICK_BYTES: Final = 4_096
-"""JSON up to which a manifest is read and validated at once: sooner than a thread would have begun with it."""
 
-
-@router.post("/seed-profiles/validate", openapi_extra=described(with_key=True))
 async def validate_seed_profile(request: Request) -> Response:
     """Whether a manifest is right and the tenant's; whoever asks again under the key gets the same answer."""
     known = await known_by(request)
