@@ -56,7 +56,7 @@ class Lap:
 @click.command()
 @click.option("--seconds", default=8.0, show_default=True, type=click.FloatRange(min=1), help="For each lap.")
 @click.option("--laps", default=3, show_default=True, type=click.IntRange(min=1), help="The best of which counts.")
-@click.option("--users", default=16, show_default=True, type=click.IntRange(min=1), help="Callers at once.")
+@click.option("--users", default=32, show_default=True, type=click.IntRange(min=1), help="Callers at once.")
 def api(seconds: float, laps: int, users: int) -> None:
     """Measure on a local stack that is removed afterwards; every request has a key of its own."""
     manifest = open_now()
