@@ -125,7 +125,7 @@ async def _forgetting(reached: Reached) -> AsyncIterator[None]:
                 await reached.answers.forget_old()
             except SeedError as error:
                 logger.warning("Old answers stay for now. %s", error.detail)
-            except Exception:
+            except Exception:  # of this minute alone: the server goes on without, and tries again
                 logger.exception("Old answers stay for now")
             await asyncio.sleep(_FORGETTING_SECONDS)
 

@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 
 from seed_pipelines.adapters.postgres.admissions import Admission, Admissions, Asking
-from seed_pipelines.adapters.postgres.async_database import AsyncConnection, AsyncDatabase, Parameters, Results
+from seed_pipelines.adapters.postgres.async_database import AsyncDatabase
 from seed_pipelines.errors import TenantUnknown
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server
+from seed_pipelines_tests.e2e.postgres.counted_database import Counted
 
 pytestmark = pytest.mark.e2e
 
@@ -24,18 +25,6 @@ DAY = 86_400
 def within(asking: Asking, limit: int) -> Asking:
     """What asks for requests of an allowance of so many a day."""
     return replace(asking, limit=limit, window_seconds=DAY, burst=limit)
-
-
-class Counted(AsyncDatabase):
-    """Counts its exchanges."""
-
-    exchanges = 0
-
-    @asynccontextmanager
-    async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Results]]:
-        self.exchanges += 1
-        async with super().exchange(query, parameters) as found:
-            yield found
 
 
 @asynccontextmanager

@@ -16,7 +16,6 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 from seed_pipelines.adapters.postgres.access_decisions import AccessDecision
 from seed_pipelines.adapters.postgres.admissions import Admission, Admissions, Asking
 from seed_pipelines.adapters.postgres.answer_statements import FORGOTTEN_AT_ONCE
-from seed_pipelines.adapters.postgres.async_database import AsyncConnection, AsyncDatabase, Parameters, Results
 from seed_pipelines.adapters.postgres.database import Database
 from seed_pipelines.adapters.postgres.idempotency import Claim
 from seed_pipelines.adapters.postgres.quick_answers import QuickAnswers, QuickRequest
@@ -24,6 +23,7 @@ from seed_pipelines.adapters.postgres.request_answers import Given, RequestAnswe
 from seed_pipelines.adapters.postgres.tenants import Tenant
 from seed_pipelines.errors import Forbidden, IdempotencyConflict, OutsideWindow, RateLimited, SeedError, TenantUnknown
 from seed_pipelines_tests.e2e.postgres.conftest import ENVIRONMENT, TENANT_A, TENANT_B, Server
+from seed_pipelines_tests.e2e.postgres.counted_database import Counted
 
 pytestmark = pytest.mark.e2e
 
@@ -42,18 +42,6 @@ class Permission:
 
     decision: AccessDecision
     refusal: SeedError | None
-
-
-class Counted(AsyncDatabase):
-    """Counts its exchanges."""
-
-    exchanges = 0
-
-    @asynccontextmanager
-    async def exchange(self, query: str, parameters: Parameters) -> AsyncIterator[tuple[AsyncConnection, Results]]:
-        self.exchanges += 1
-        async with super().exchange(query, parameters) as found:
-            yield found
 
 
 @dataclass(frozen=True)
@@ -110,13 +98,28 @@ def keys(number: int) -> list[Claim]:
 
 
 def recorded(stack: Server, decisions: Sequence[AccessDecision]) -> Counter[tuple[object, ...]]:
-    """Tenant, whether it was allowed, and what it was refused with, of the decisions that are on record."""
+    """Tenant, whether it was allowed, and what it was refused with, of the decisions: each is on record as it was made."""
     with stack.superuser() as connection:
         rows = connection.execute(
-            "SELECT tenant_id, allowed, problem_code FROM seed.access_decision WHERE origin = ANY(%s)",
+            "SELECT tenant_id, action, claimed_roles, counted_roles, allowed, problem_code, requested_by, origin"
+            " FROM seed.access_decision WHERE origin = ANY(%s)",
             [[decision.origin for decision in decisions]],
         ).fetchall()
-    return Counter(rows)
+    made = [
+        (
+            one.tenant_id,
+            one.action,
+            list(one.claimed_roles),
+            list(one.counted_roles),
+            one.problem_code is None,
+            one.problem_code,
+            one.requested_by,
+            one.origin,
+        )
+        for one in decisions
+    ]
+    assert sorted(rows, key=lambda row: str(row[-1])) == sorted(made, key=lambda row: row[-1])
+    return Counter((row[0], row[4], row[5]) for row in rows)
 
 
 @pytest.mark.usefixtures("control")
