@@ -1,9 +1,12 @@
 """Dagster's storage in PostgreSQL, with a connection that is kept: `dagster.yaml` names this class.
 
 Dagster's own connects anew for each event that it stores and for each question that it asks, several hundred times in a run.
+It also stores an event of an asset in a transaction that locks the asset's row and has no limit: a process that is suspended
+in the middle of it would keep everybody from launching what makes that asset.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from dagster._core.storage.sql import create_engine
@@ -15,12 +18,19 @@ from dagster_postgres import (
     PostgresScheduleStorage,
 )
 from dagster_postgres.utils import pg_url_from_config
-from sqlalchemy.engine import Engine
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Engine
 
 _KEPT: Final = 1
 """Connections that a process keeps; those beyond are opened and closed as they are needed, without a limit."""
 _SECONDS: Final = 300
 """How old a connection gets."""
+_IDLE_SECONDS: Final = 10
+"""How long a transaction may wait for its client: less than the webserver waits for a statement, 15 s unless told otherwise."""
+_LIMIT: Final = text(f"""
+SELECT set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', true)
+WHERE current_setting('idle_in_transaction_session_timeout') = '0'
+""")
 
 
 class SeedDagsterStorage(DagsterPostgresStorage):
@@ -67,13 +77,23 @@ class _Runs(PostgresRunStorage):
 
 
 class _Events(PostgresEventLogStorage):
-    """Asks once whether a table or a column is there: Dagster asks with each event, and migrations only ever add them."""
+    """Asks once whether a table or a column is there: Dagster asks with each event, and migrations only ever add them.
+
+    The server ends a transaction whose client stands still, after ten seconds where nobody chose another limit.
+    """
 
     def __init__(self, postgres_url: str, engine: Engine) -> None:
         super().__init__(postgres_url, should_autocreate_tables=False)
         self._engine = engine
         self._tables: set[str] = set()
         self._columns: set[str] = set()
+
+    @contextmanager
+    def index_transaction(self) -> Iterator[Connection]:
+        """A connection in a transaction: what it does to the tables of assets and checks is done as a whole."""
+        with super().index_transaction() as connection:
+            connection.execute(_LIMIT)
+            yield connection
 
     def has_table(self, table_name: str) -> bool:
         """Whether it is there."""

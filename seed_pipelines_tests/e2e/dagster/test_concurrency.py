@@ -17,6 +17,7 @@ from seed_pipelines_tests.e2e.conftest import PROJECT_DIR, RunningStack
 from seed_pipelines_tests.e2e.dagster.conftest import CROWD, ONE_SHARD, PROGRAM, THREE_SHARDS
 from seed_pipelines_tests.e2e.dagster.test_launches import ASSETS, dagster_job_execute, keys
 from seed_pipelines_tests.e2e.dagster.webserver import PARTITION, Run, Webserver
+from seed_pipelines_tests.e2e.suspension import suspend
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -90,7 +91,7 @@ def test_the_queue_waits_for_a_command_and_a_second_command_is_refused(
             with attempt:
                 leased = asked(dagster_stack, "seed_staging", "SELECT holder FROM seed.lease")
                 assert len(leased) == 1
-        first.send_signal(signal.SIGSTOP)
+        suspend(first, dagster_stack)
         asked(dagster_stack, "seed_staging", _HELD)
         ((holder,),) = leased
         waiting = webserver.submit("staging", ONE_SHARD, "0000")

@@ -11,10 +11,13 @@ import pytest
 from dagster import AssetKey, DagsterInstance
 from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines.orchestration.instance import OPENING_LOCK
 from seed_pipelines_tests.e2e.conftest import RunningStack
+from seed_pipelines_tests.e2e.dagster.conftest import ONE_SHARD
+from seed_pipelines_tests.e2e.dagster.webserver import Webserver
 
 pytestmark = pytest.mark.e2e
 
@@ -121,3 +124,46 @@ def test_tables_that_a_migration_adds_are_found(opened: DagsterInstance) -> None
     finally:
         with storage.index_connection() as connection:
             connection.execute(text("DROP TABLE added_later"))
+
+
+_LIMIT: Final = "idle_in_transaction_session_timeout"
+
+
+def test_a_suspended_process_does_not_keep_others_from_launching(webserver: Webserver, opened: DagsterInstance) -> None:
+    """The server ends the transaction that it left open before the webserver gives up, and tells it once it goes on."""
+    before = webserver.submit("staging", ONE_SHARD, "0000")
+    launched: list[str] = []
+    with pytest.raises(OperationalError):
+        _launch_in_a_transaction(opened, webserver, launched)
+    (after,) = launched
+    assert {webserver.finished(run_id).status for run_id in (before, after)} == {"SUCCESS"}
+
+
+def _launch_in_a_transaction(instance: DagsterInstance, webserver: Webserver, launched: list[str]) -> None:
+    """As if this process were suspended while it stores an event of an asset, and another launched that asset."""
+    with _events(instance).index_transaction() as connection:
+        assert connection.execute(text("UPDATE asset_keys SET last_run_id = last_run_id")).rowcount > 0
+        launched.append(webserver.submit("staging", ONE_SHARD, "0000"))
+
+
+def test_a_transaction_has_such_a_limit_unless_the_deployment_chose_one(
+    dagster_stack: RunningStack, opened: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with the transaction: the connection may be another's next, behind a pooler."""
+    shown = text(f"SHOW {_LIMIT}")
+    with _events(opened).index_transaction() as connection:
+        assert connection.execute(shown).scalar() == "10s"
+    with _events(opened).index_connection() as connection:
+        assert connection.execute(shown).scalar() == "0"
+    url = dagster_stack.environment["SEED_DAGSTER_POSTGRES_URL"]
+    monkeypatch.setenv("SEED_DAGSTER_POSTGRES_URL", f"{url}&options=-c%20{_LIMIT}%3D5s")
+    with (
+        DagsterInstance.from_config(dagster_stack.environment["DAGSTER_HOME"]) as limited,
+        _events(limited).index_transaction() as connection,
+    ):
+        assert connection.execute(shown).scalar() == "5s"
+
+
+def _events(instance: DagsterInstance) -> PostgresEventLogStorage:
+    assert isinstance(instance.event_log_storage, PostgresEventLogStorage)
+    return instance.event_log_storage

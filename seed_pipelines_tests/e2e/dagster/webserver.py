@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -125,8 +126,11 @@ class Webserver:
         """The data of a GraphQL answer."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310 # loopback
-        with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
-            found: dict[str, Any] = json.load(answer)
+        try:
+            with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
+                found: dict[str, Any] = json.load(answer)
+        except HTTPError as failure:
+            raise AssertionError(failure.read().decode(errors="replace")) from failure
         if "errors" in found:
             raise AssertionError(found["errors"])
         return dict(found["data"])

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from seed_pipelines.domain.catalogue import Catalogue
 from seed_pipelines_tests.e2e.conftest import EMPTY_EVERYTHING, PROJECT_DIR, RunningStack
+from seed_pipelines_tests.e2e.suspension import suspend
 from seed_pipelines_tests.manifest_examples import example, sealed
 
 TENANT_A: Final = uuid5(NAMESPACE_DNS, "tenant-a.seed-pipelines.example")
@@ -105,7 +105,7 @@ class Staging:
         if process.stdout is None:
             raise AssertionError(process)
         await_lease(process.stdout)
-        process.send_signal(signal.SIGSTOP)
+        suspend(process, self.stack)
         return process
 
     def seed(self, *arguments: str | Path, tenant: UUID = TENANT_A, **variables: str) -> Finished:
