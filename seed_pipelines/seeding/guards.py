@@ -126,7 +126,7 @@ def inside_window(manifest: Manifest, now: datetime, override: str | None) -> No
         raise OutsideWindow(
             f"It is {now:%H:%M} UTC; the window is {manifest.window.start_utc:%H:%M} to "
             f"{manifest.window.end_utc:%H:%M} UTC and opens next at {opening:%Y-%m-%dT%H:%MZ}."
-            " Before, only a dry run goes on, or who may override it with a reason (`--override-window`).",
+            " Before, only a dry run goes on, or who may override it with a reason (`seed_data --override-window`).",
             opens_at=opening.isoformat(),
         )
     if not override.strip():

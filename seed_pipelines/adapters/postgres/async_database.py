@@ -26,6 +26,8 @@ Statement = tuple[str, dict[str, Any]]
 
 CONNECTIONS: Final = 16
 """Most at once; further exchanges wait for one."""
+ANSWER_SECONDS: Final = 15.0
+"""How long the server may take for a message: longer than any of them waits for a lock, which is ten seconds."""
 
 
 class AsyncDatabase:
@@ -45,8 +47,9 @@ class AsyncDatabase:
         """The results, and the connection, to go on with what `query` has begun.
 
         A transaction that is open at the end is rolled back. A kept connection that turns out to be dead is replaced, and
-        `query` sent again. Raises DatabaseUnavailable if the server does not answer or goes away, Forbidden if the login
-        lacks a privilege, TargetMismatch for what does not exist, psycopg.errors.LockNotAvailable after `lock_timeout`.
+        `query` sent again. Raises DatabaseUnavailable if the server does not answer in ANSWER_SECONDS or goes away, Forbidden
+        if the login lacks a privilege, TargetMismatch for what does not exist, psycopg.errors.LockNotAvailable after
+        `lock_timeout`.
         """
         async with self._free:
             try:
@@ -76,6 +79,7 @@ class AsyncDatabase:
                 await connection.close()
                 if kept is None or isinstance(error, psycopg.errors.LockNotAvailable) or not unavailable(error):
                     raise
+                await self.close()  # the others are most likely dead too, and each might take its time to show it
             except BaseException:
                 await connection.close()
                 raise
@@ -95,7 +99,11 @@ class AsyncDatabase:
 
     async def _keep(self, connection: AsyncConnection) -> None:
         if connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
-            await connection.rollback()
+            try:
+                await sent(connection, "ROLLBACK", {})
+            except psycopg.Error:
+                await connection.close()  # which has the server do the same
+                return
         self._idle.append(connection)
 
     async def _connect(self) -> AsyncConnection:
@@ -114,8 +122,12 @@ def in_one_message(statements: Sequence[Statement]) -> Statement:
 
 
 async def sent(connection: AsyncConnection, query: str, parameters: Parameters) -> Results:
-    """Send a query, and await its results."""
-    cursor = await connection.execute(query.encode(), parameters)
+    """Send a query, and await its results; psycopg.OperationalError after ANSWER_SECONDS without them."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            cursor = await connection.execute(query.encode(), parameters)
+    except TimeoutError as error:
+        raise psycopg.OperationalError(f"the server did not answer in {ANSWER_SECONDS:g} s") from error
     results = []
     while True:
         if cursor.pgresult is not None and cursor.pgresult.nfields:

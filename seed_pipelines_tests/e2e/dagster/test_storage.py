@@ -92,7 +92,7 @@ def test_runs_events_and_schedules_share_a_connection_that_is_kept(
     assert len(first) == 1
     assert _backends(dagster_stack) == first
     opened.dispose()
-    for attempt in Retrying(stop=stop_after_delay(10), wait=wait_fixed(0.05)):
+    for attempt in Retrying(stop=stop_after_delay(60), wait=wait_fixed(0.05)):
         with attempt:
             assert _backends(dagster_stack) == []
     _ask(opened)

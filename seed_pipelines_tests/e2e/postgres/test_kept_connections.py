@@ -103,7 +103,7 @@ def test_no_connection_outlives_those_who_keep_it(data: Database, stack: Server)
         pids.append(backend(data))
         raise ZeroDivisionError
     with stack.superuser() as watcher:
-        for attempt in Retrying(stop=stop_after_delay(10), wait=wait_fixed(0.05)):
+        for attempt in Retrying(stop=stop_after_delay(60), wait=wait_fixed(0.05)):
             with attempt:
                 query = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
                 assert watcher.execute(query, [pids]).fetchone() == (0,)

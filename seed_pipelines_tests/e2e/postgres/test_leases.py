@@ -32,7 +32,7 @@ def acquire(
     return leases.acquire(known.tenant_id, ENVIRONMENT, uuid4(), holder, finished)
 
 
-@retry(retry=retry_if_result(lambda waits: not waits), stop=stop_after_delay(10), wait=wait_fixed(0.02))
+@retry(retry=retry_if_result(lambda waits: not waits), stop=stop_after_delay(60), wait=wait_fixed(0.02))
 def someone_waits(stack: Server) -> bool:
     """Whether a control login waits for a lock; asked until it is so."""
     with stack.superuser() as connection:
@@ -50,11 +50,11 @@ class PausedLoad:
         self._inside, self._go_on = threading.Event(), threading.Event()
         tables = self._rows.with_batches(customers=self._paused())
         self._future = pool.submit(load, data, lease, self._rows, tables)
-        assert self._inside.wait(10)
+        assert self._inside.wait(60)
 
     def _paused(self) -> Iterator[pa.RecordBatch]:
         self._inside.set()
-        assert self._go_on.wait(10)
+        assert self._go_on.wait(60)
         yield from self._rows.customers.to_batches()
 
     def finish(self) -> None:
