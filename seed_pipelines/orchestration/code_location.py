@@ -16,6 +16,7 @@ from seed_pipelines.orchestration.dead_runs import dead_run_sensor
 from seed_pipelines.orchestration.deferral import deferral_sensor
 from seed_pipelines.orchestration.dry_run import dry_run_job
 from seed_pipelines.orchestration.evidence import sealing_sensor
+from seed_pipelines.orchestration.executor import seed_executor
 from seed_pipelines.orchestration.expiry import expiry_definitions
 from seed_pipelines.orchestration.manifest_jobs import OWNER, ManifestJob
 from seed_pipelines.orchestration.resources import Seeding, SeedingFromSettings
@@ -68,7 +69,7 @@ def build_definitions(
             sealing_sensor(jobs, seeding),
             *([deferral_sensor(jobs, dagster_jobs, seeding)] if jobs else []),
         ],
-        executor=dg.in_process_executor,
+        executor=seed_executor(jobs, seeding),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from dagster import DagsterError, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import DagsterError, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.code_pointer import CodePointer
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
@@ -145,7 +145,14 @@ class RunQueue:
         if found is None or found.state != "failed":
             return found
         problems = failed_steps(self._instance, found.run_id).values()
-        return replace(found, problem=next((problem for problem in problems if problem), None))
+        problem = next((problem for problem in problems if problem), None)
+        if problem is None and self._was_to_end(found.run_id):
+            # Dagster fails a run that it had begun to start: the process finds it cancelled, and does nothing.
+            return replace(found, state="aborted")
+        return replace(found, problem=problem)
+
+    def _was_to_end(self, run_id: str) -> bool:
+        return bool(self._instance.get_records_for_run(run_id, of_type=DagsterEventType.RUN_CANCELING, limit=1).records)
 
     def _refuse_unreachable(self, run: DagsterRun) -> None:
         state = _STATES[run.status]

@@ -56,6 +56,27 @@ def give_up(
         tell_end(services, run, tenant.slug, error)
 
 
+def end_stopped(
+    services: Services, origin: str, identity: tuple[str, str, str], error: BaseException, *, keep_lease: bool = False
+) -> None:
+    """End the seed run of an origin that was stopped while no step was at work, which would have ended it.
+
+    `identity` is environment, tenant and profile. Nothing happens if its seed run never began, has ended or is being sealed.
+    """
+    environment, slug, profile = identity
+
+    def end() -> SeedRun | None:
+        tenant = services.control.tenant(slug)
+        run = services.control.find_run(origin, tenant.tenant_id, environment, profile)
+        if run is None or run.status != "running":
+            return None
+        _end(services.control, run, error, keep_lease=keep_lease)
+        return run
+
+    if (ended := recorded(origin, end)) is not None:
+        tell_end(services, ended, slug, error)
+
+
 def _end(control: ControlDatabase, run: SeedRun, error: BaseException, *, keep_lease: bool) -> None:
     if isinstance(error, Exception):
         problem = error.problem() if isinstance(error, SeedError) else None

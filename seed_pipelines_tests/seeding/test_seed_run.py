@@ -22,7 +22,7 @@ from seed_pipelines.errors import (
     TenantUnknown,
     VaultUnavailable,
 )
-from seed_pipelines.seeding.ending import abandon, give_up
+from seed_pipelines.seeding.ending import abandon, end_stopped, give_up
 from seed_pipelines.seeding.generation import generate
 from seed_pipelines.seeding.loading import load
 from seed_pipelines.seeding.seed_run import Session, ask, enter, held, unanswered
@@ -359,6 +359,42 @@ def test_a_run_of_a_backfill_that_is_refused_keeps_the_lease_for_the_others(worl
 def test_giving_up_takes_nothing_from_another_run(world: World) -> None:
     session = enter(world.services, world.request())
     give_up(world.services, world.request(origin="run-2"), "default", KeyboardInterrupt())
+    assert world.control.runs[session.run.seed_run_id].status == "running"
+    assert world.control.leases != {}
+
+
+IDENTITY = ("staging", "tenant-a", "default")
+
+
+def test_a_run_stopped_between_two_steps_ends_at_once(world: World) -> None:
+    """Nobody was at work: the seed run is aborted, the lease free."""
+    session = enter(world.services, world.request())
+    end_stopped(world.services, session.run.origin, IDENTITY, KeyboardInterrupt())
+    run = world.control.runs[session.run.seed_run_id]
+    assert run.problem is not None
+    assert (run.status, run.problem["code"]) == ("aborted", "interrupted")
+    assert world.control.leases == {}
+
+
+def test_what_a_step_has_ended_is_not_ended_again(world: World) -> None:
+    """Nor told to who watches a second time."""
+    session = enter(world.services, world.request())
+    abandon(session, OutsideWindow("Closed."))
+    ended = world.control.runs[session.run.seed_run_id]
+    end_stopped(world.services, session.run.origin, IDENTITY, KeyboardInterrupt())
+    assert world.control.runs[session.run.seed_run_id] == ended
+    assert ended.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("origin", "identity"),
+    [("run-2", IDENTITY), ("run-1", ("staging", "tenant-a", "other"))],
+)
+def test_a_run_that_began_no_seed_run_takes_nothing_from_another(
+    world: World, origin: str, identity: tuple[str, str, str]
+) -> None:
+    session = enter(world.services, world.request(origin="run-1"))
+    end_stopped(world.services, origin, identity, KeyboardInterrupt())
     assert world.control.runs[session.run.seed_run_id].status == "running"
     assert world.control.leases != {}
 
