@@ -105,9 +105,13 @@ def _created(asked: Asked, claim: Claim, submitted: Submitted) -> Answer:
         guards.in_canary(manifest)
         loaded = services.deployed(manifest)
         if loaded is None:
-            raise RequestInvalid("No deployed manifest is of this tenant, environment and profile: deploy it first.")
+            raise RequestInvalid(
+                "No deployed manifest is of this tenant, environment and profile: deploy it, and order it under a new key."
+            )
         if loaded.manifest.integrity.manifest_hash != manifest.integrity.manifest_hash:
-            raise ManifestHashMismatch("The deployed manifest has other content: deploy this one first.", issues=[])
+            raise ManifestHashMismatch(
+                "The deployed manifest has other content: deploy this one, and order it under a new key.", issues=[]
+            )
     except ValidationFailure as refusal:
         return problem_answer(refusal, services.clock)
     _refuse_used_key(asked, manifest, claim.key)
