@@ -5,7 +5,7 @@ seed run would count as running until its lease expires, and then as one whose p
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import cast
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterExecutionInterruptedError, DagsterRun
@@ -51,8 +51,8 @@ class _EndsSeedRuns(InProcessExecutor):
             self._end(plan_context, interruption)
             raise
 
-    def _end(self, plan_context: Any, interruption: BaseException) -> None:
-        run: DagsterRun = plan_context.dagster_run
+    def _end(self, plan_context: PlanOrchestrationContext, interruption: BaseException) -> None:
+        run = plan_context.dagster_run
         for job in self._jobs:
             if not _is_part(job, run):
                 continue
@@ -68,4 +68,4 @@ def _is_part(job: ManifestJob, run: DagsterRun) -> bool:
     """Whether a run makes assets of a manifest, or checks them."""
     made = run.asset_selection or ()
     checked = [check.asset_key for check in run.asset_check_selection or ()]
-    return job.job_name == run.job_name or any(tuple(key.path[:-1]) == job.identity for key in (*made, *checked))
+    return job.job_name == run.job_name or any(map(job.has, (*made, *checked)))

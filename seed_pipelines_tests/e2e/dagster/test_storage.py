@@ -30,6 +30,7 @@ _WAITING = (
     " WHERE locktype = 'advisory' AND NOT granted AND datname = 'dagster_first'"
 )
 _NAME: Final = "kept_storage"
+_LIMIT: Final = "idle_in_transaction_session_timeout"
 _TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 
@@ -124,9 +125,6 @@ def test_tables_that_a_migration_adds_are_found(opened: DagsterInstance) -> None
     finally:
         with storage.index_connection() as connection:
             connection.execute(text("DROP TABLE added_later"))
-
-
-_LIMIT: Final = "idle_in_transaction_session_timeout"
 
 
 def test_a_suspended_process_does_not_keep_others_from_launching(webserver: Webserver, opened: DagsterInstance) -> None:

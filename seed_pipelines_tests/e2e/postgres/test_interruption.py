@@ -43,7 +43,7 @@ def test_an_interrupted_statement_is_an_interruption_and_no_outage(
         connection.execute("SELECT pg_sleep(30)")
     assert caplog.text == ""
     with stack.superuser() as connection:
-        for attempt in Retrying(stop=stop_after_delay(20), wait=wait_fixed(0.1)):
+        for attempt in Retrying(stop=stop_after_delay(10), wait=wait_fixed(0.1)):
             with attempt:
                 assert connection.execute(_AT_WORK).fetchone() == (0,)
 
